@@ -1,0 +1,53 @@
+# What every target of ours shares lives on one interface target, never in global flags.
+add_library(troupe_options INTERFACE)
+target_include_directories(troupe_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(troupe_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
+  -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough -Werror)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 reports these falsely inside the standard library's own headers once it inlines them.
+  target_compile_options(troupe_options INTERFACE -Wno-null-dereference -Wno-restrict -Wno-maybe-uninitialized)
+endif()
+if(TROUPE_SANITIZE)
+  target_compile_options(troupe_options INTERFACE -fsanitize=${TROUPE_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(troupe_options INTERFACE -fsanitize=${TROUPE_SANITIZE})
+  if(TROUPE_SANITIZE MATCHES "undefined")
+    # CAF 0.17's headers bind references to null in init_fun_factory.hpp.
+    target_compile_options(troupe_options INTERFACE -fno-sanitize=null -fno-sanitize-recover=undefined)
+  endif()
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# engine_module(<folder> SOURCES … DEPS <other folders> PRIVATE <libraries> PUBLIC <libraries>)
+# A folder of engine/ as the target engine::<folder>. What is not in DEPS cannot be linked: the layers
+# are link errors. scripts/check_layers holds the includes against the same lists.
+function(engine_module name)
+  cmake_parse_arguments(arg "" "" "SOURCES;DEPS;PRIVATE;PUBLIC" ${ARGN})
+  if(arg_SOURCES)
+    add_library(engine_${name} STATIC ${arg_SOURCES})
+    set(scope PUBLIC)
+    target_link_libraries(engine_${name} PRIVATE ${arg_PRIVATE})
+  else()
+    add_library(engine_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(engine::${name} ALIAS engine_${name})
+  list(TRANSFORM arg_DEPS PREPEND engine::)
+  target_link_libraries(engine_${name} ${scope} troupe_options ${arg_DEPS} ${arg_PUBLIC})
+endfunction()
+
+# troupe_test(<name> SOURCES … LIBS … LABEL unit|actors|servers) — a GoogleTest program run by ctest.
+function(troupe_test name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE troupe_options ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+endfunction()
