@@ -1,0 +1,123 @@
+#pragma once
+
+#include "engine/core/record.hpp"
+#include "engine/core/result.hpp"
+#include "engine/core/time.hpp"
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+/// The SDK: what a handler is, what it sees, what it answers.
+namespace troupe {
+
+enum class verdict {
+  success,     ///< done
+  transient,   ///< may work later: retried with backoff
+  permanent,   ///< will never work (an event that can't be decoded is one): straight to the DLQ
+  unavailable, ///< the downstream is out: the breaker opens, no attempt is spent
+};
+
+/// What a handler answers. `reason` ends in the DLQ's `error` header, `error_class` in metrics and
+/// `dlq ls`: keep the class one of a few words.
+struct outcome {
+  verdict kind = verdict::success;
+  std::string reason;
+  std::string error_class;
+  std::optional<milliseconds> retry_after; ///< heard for transient and unavailable: no sooner than this
+  std::vector<outgoing> events;            ///< published before the event is done; topic and key may be
+                                           ///< left empty where the config's `publish` names them
+
+  static outcome success(std::vector<outgoing> events = {}) {
+    return {verdict::success, {}, {}, {}, std::move(events)};
+  }
+  static outcome transient(std::string reason, std::string error_class = "transient") {
+    return {verdict::transient, std::move(reason), std::move(error_class), {}, {}};
+  }
+  static outcome permanent(std::string reason, std::string error_class = "permanent") {
+    return {verdict::permanent, std::move(reason), std::move(error_class), {}, {}};
+  }
+  static outcome unavailable(std::string reason, std::optional<milliseconds> retry_after = {},
+                             std::string error_class = "unavailable") {
+    return {verdict::unavailable, std::move(reason), std::move(error_class), retry_after, {}};
+  }
+};
+
+/// Where user code publishes by hand; what a handler returns in outcome::events is published for it.
+class publisher {
+public:
+  virtual ~publisher() = default;
+  using report = std::function<void(result<void>)>;
+  /// Calls `done` once, from any thread, on the broker's acknowledgement or with the error. errc::timeout
+  /// after `deadline`: whether the event was written is then unknown.
+  virtual void publish(outgoing event, milliseconds deadline, report done) = 0;
+  /// The same, waiting. Never call it in an asynchronous handler.
+  result<void> publish_and_wait(outgoing event, milliseconds deadline);
+};
+
+/// What a handler sees besides the event. Thread-safe.
+class context {
+public:
+  context(std::string actor, unsigned attempt, steady_time deadline, publisher* out)
+      : actor_{std::move(actor)}, attempt_{attempt}, deadline_{deadline}, publisher_{out} {}
+
+  [[nodiscard]] const std::string& actor() const { return actor_; }
+  /// 1 for the first call. A crash may start the count again.
+  [[nodiscard]] unsigned attempt() const { return attempt_; }
+  /// When this attempt counts as failed.
+  [[nodiscard]] steady_time deadline() const { return deadline_; }
+  /// True past the deadline, and when the result is no longer wanted (revoked partition, stop).
+  [[nodiscard]] bool cancelled() const {
+    return cancelled_.load(std::memory_order_acquire) || std::chrono::steady_clock::now() >= deadline_;
+  }
+  [[nodiscard]] troupe::publisher& publisher() const { return *publisher_; }
+
+  void cancel() { cancelled_.store(true, std::memory_order_release); }
+
+private:
+  std::string actor_;
+  unsigned attempt_;
+  steady_time deadline_;
+  troupe::publisher* publisher_;
+  std::atomic<bool> cancelled_{false};
+};
+
+/// Runs on a thread of the actor's own, may block. Throwing anything is a transient failure.
+using blocking_handler = std::function<outcome(const record&, context&)>;
+
+/// Must not block; calls `done` once, from any thread.
+using completion = std::function<void(outcome)>;
+using async_handler = std::function<void(record_ptr, std::shared_ptr<context>, completion)>;
+
+using handler_function = std::variant<blocking_handler, async_handler>;
+
+/// The handlers of a program, by the name that config files use.
+class handlers {
+public:
+  /// False if the name is taken.
+  bool add(std::string name, blocking_handler h) { return add_any(std::move(name), std::move(h)); }
+  bool add_async(std::string name, async_handler h) { return add_any(std::move(name), std::move(h)); }
+  [[nodiscard]] const handler_function* find(const std::string& name) const {
+    const auto at = by_name_.find(name);
+    return at == by_name_.end() ? nullptr : &at->second;
+  }
+  [[nodiscard]] std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& [name, h] : by_name_)
+      all.push_back(name);
+    return all;
+  }
+
+private:
+  bool add_any(std::string name, handler_function h) {
+    return by_name_.emplace(std::move(name), std::move(h)).second;
+  }
+  std::map<std::string, handler_function> by_name_;
+};
+
+} // namespace troupe
