@@ -1,0 +1,403 @@
+#include "engine/flow/dispatcher.hpp"
+
+#include <algorithm>
+
+namespace troupe::flow {
+
+dispatcher::dispatcher(dispatch_rules rules, std::uint64_t seed)
+    : rules_{rules}, breaker_{rules.breaker}, brake_{rules.flood}, random_{seed} {}
+
+double dispatcher::random() {
+  return std::uniform_real_distribution<double>{0, 1}(random_);
+}
+
+const dispatcher::task* dispatcher::find(task_id id) const {
+  const auto index = static_cast<std::uint32_t>(id);
+  if (index >= tasks_.size()) return nullptr;
+  const auto& t = tasks_[index];
+  return t.live && t.serial == id >> 32 ? &t : nullptr;
+}
+
+dispatcher::task* dispatcher::find(task_id id) {
+  return const_cast<task*>(std::as_const(*this).find(id));
+}
+
+task_id dispatcher::new_task() {
+  std::uint32_t index = 0;
+  if (free_.empty()) {
+    index = static_cast<std::uint32_t>(tasks_.size());
+    tasks_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  auto& t = tasks_[index];
+  const auto serial = t.serial + 1;
+  t = {};
+  t.serial = serial;
+  t.live = true;
+  return static_cast<task_id>(serial) << 32 | index;
+}
+
+void dispatcher::forget(task_id id, task& t) {
+  if (t.in_mailbox) --mailbox_;
+  switch (t.at) {
+  case stage::running:
+    --running_;
+    break;
+  case stage::publishing:
+    --publishing_;
+    break;
+  case stage::burying:
+    --burying_;
+    break;
+  case stage::parked:
+    --parked_;
+    break;
+  case stage::queued:
+  case stage::runnable:
+  case stage::ready:
+  case stage::held:
+    break;
+  }
+  --partitions_[t.partition].tasks;
+  t.live = false;
+  t.event.reset();
+  t.events.clear();
+  t.why = {};
+  free_.push_back(static_cast<std::uint32_t>(id));
+}
+
+void dispatcher::add_partition(partition_index which) {
+  if (which >= partitions_.size()) partitions_.resize(which + 1);
+  partitions_[which] = {};
+  partitions_[which].live = true;
+}
+
+void dispatcher::drop_partition(partition_index which, steady_time now) {
+  if (which >= partitions_.size() || !partitions_[which].live) return;
+  auto& p = partitions_[which];
+  for (std::uint32_t i = 0; i < tasks_.size() && p.tasks > 0; ++i) {
+    auto& t = tasks_[i];
+    if (!t.live || t.partition != which) continue;
+    const auto id = static_cast<task_id>(t.serial) << 32 | i;
+    if (probe_ == id) {
+      probe_.reset();
+      breaker_.probe_ended(false, now);
+    }
+    forget(id, t);
+  }
+  p = {};
+  std::erase(waiting_, which);
+  std::erase_if(ready_, [&](task_id id) { return !find(id); });
+  std::erase_if(held_, [&](task_id id) { return !find(id); });
+  fill_mailbox(); // the places that came free: no one else would fill them if nothing is ready now
+}
+
+dispatcher::lane* dispatcher::lane_of(partition_state& p, const record& event) {
+  if (rules_.order_by == ordering::partition) return &p.whole;
+  if (rules_.order_by == ordering::none || !event.key) return nullptr;
+  auto& l = p.lanes[*event.key];
+  if (!l.key) l.key = event.key;
+  return &l;
+}
+
+void dispatcher::offer(partition_index which, std::vector<admitted> events) {
+  auto& p = partitions_[which];
+  if (!p.live) return;
+  for (auto& e : events) {
+    const auto id = new_task();
+    auto& t = *find(id);
+    t.partition = which;
+    t.slot = e.slot;
+    t.event = std::move(e.event);
+    t.home = lane_of(p, *t.event);
+    ++p.tasks;
+    if (t.home) t.home->tasks.push_back(id);
+    if (!t.home || t.home->tasks.size() == 1) make_runnable(id, t);
+  }
+  fill_mailbox();
+}
+
+bool dispatcher::wants_more(partition_index which) const {
+  return which < partitions_.size() && partitions_[which].live && partitions_[which].runnable.empty();
+}
+
+void dispatcher::make_runnable(task_id id, task& t) {
+  t.at = stage::runnable;
+  auto& p = partitions_[t.partition];
+  if (p.runnable.empty()) waiting_.push_back(t.partition);
+  p.runnable.push_back(id);
+}
+
+// One event of each waiting partition in turn, so that none starves the others.
+void dispatcher::fill_mailbox() {
+  while (mailbox_ < rules_.mailbox && !waiting_.empty()) {
+    const auto which = waiting_.front();
+    waiting_.pop_front();
+    auto& p = partitions_[which];
+    const auto id = p.runnable.front();
+    p.runnable.pop_front();
+    if (!p.runnable.empty()) waiting_.push_back(which);
+    auto& t = *find(id);
+    t.at = stage::ready;
+    t.in_mailbox = true;
+    ++mailbox_;
+    ready_.push_back(id);
+  }
+}
+
+std::optional<call_handler> dispatcher::next(steady_time now) {
+  if (draining_ || ready_.empty()) return std::nullopt;
+  const bool probing = !breaker_.closed();
+  if (probing) {
+    const auto due = breaker_.probe_due();
+    if (!due || *due > now) return std::nullopt;
+    breaker_.probe_started();
+  }
+  const auto id = ready_.front();
+  ready_.pop_front();
+  auto& t = *find(id);
+  if (probing) probe_ = id;
+  if (t.in_mailbox) {
+    t.in_mailbox = false;
+    --mailbox_;
+    fill_mailbox();
+  }
+  t.at = stage::running;
+  ++running_;
+  return call_handler{id, t.event, t.attempt};
+}
+
+void dispatcher::note_failure(task& t, const std::string& reason, const std::string& error_class,
+                              std::int64_t wall) const {
+  if (t.why.first_failed_ms == 0) t.why.first_failed_ms = wall;
+  t.why.failed_ms = wall;
+  t.why.reason = reason;
+  t.why.error_class = error_class;
+  t.why.attempts = t.attempt;
+}
+
+void dispatcher::park(task_id id, task& t, steady_time due) {
+  t.at = stage::parked;
+  ++parked_;
+  due_.push({due, id});
+}
+
+void dispatcher::settle_breaker(task_id id, task& t, bool ok, const outcome& result, steady_time now,
+                                std::vector<action>& out) {
+  if (probe_ == id) {
+    probe_.reset();
+    breaker_.probe_ended(ok, now, result.retry_after);
+    if (!ok) return;
+    brake_.release();
+    out.push_back(notice{notice::kind::breaker_closed, t.event, "a probe succeeded", {}});
+    bury_held(now, out);
+    return;
+  }
+  // That an event is bad says nothing about the downstream.
+  if (result.kind == verdict::permanent) return;
+  if (breaker_.record(ok, result.kind == verdict::unavailable, now, result.retry_after))
+    out.push_back(notice{notice::kind::breaker_opened, t.event, result.reason, result.error_class});
+}
+
+void dispatcher::called(task_id id, outcome result, steady_time now, std::int64_t wall,
+                        std::vector<action>& out) {
+  auto* t = find(id);
+  if (!t || t->at != stage::running) return;
+  --running_;
+  t->at = stage::ready;
+  settle_breaker(id, *t, result.kind == verdict::success, result, now, out);
+  switch (result.kind) {
+  case verdict::success:
+    if (result.events.empty()) {
+      brake_.record(false);
+      finish(id, *t, out);
+    } else {
+      t->at = stage::publishing;
+      ++publishing_;
+      t->events = std::move(result.events);
+      out.push_back(publish_events{id, t->events});
+    }
+    return;
+  case verdict::transient:
+    note_failure(*t, result.reason, result.error_class, wall);
+    retry_or_give_up(id, *t, result, now, out);
+    return;
+  case verdict::permanent:
+    note_failure(*t, result.reason, result.error_class, wall);
+    give_up(id, *t, now, out);
+    return;
+  case verdict::unavailable:
+    // Spends no attempt and keeps its key; it waits for the breaker with the others, behind them, so that
+    // the next probe is another key's.
+    ready_.push_back(id);
+    return;
+  }
+}
+
+void dispatcher::retry_or_give_up(task_id id, task& t, const outcome& result, steady_time now,
+                                  std::vector<action>& out) {
+  const auto delay = policy::next_delay(rules_.retry, t.attempt, random());
+  if (!delay) {
+    give_up(id, t, now, out);
+    return;
+  }
+  out.push_back(notice{notice::kind::retry, t.event, result.reason, result.error_class});
+  ++t.attempt;
+  // A downstream may ask for more time than a clock holds.
+  const auto most = std::chrono::floor<milliseconds>(steady_time::max() - std::max(now, steady_time{}));
+  park(id, t, now + std::min(std::max(*delay, result.retry_after.value_or(milliseconds{0})), most));
+}
+
+void dispatcher::worker_died(task_id id, steady_time now, std::int64_t wall, std::vector<action>& out) {
+  auto* t = find(id);
+  if (!t || t->at != stage::running) return;
+  --running_;
+  const auto result = outcome::transient("the worker died", "worker_died");
+  if (probe_ == id) settle_breaker(id, *t, false, result, now, out);
+  note_failure(*t, result.reason, result.error_class, wall);
+  retry_or_give_up(id, *t, result, now, out);
+}
+
+void dispatcher::give_up(task_id id, task& t, steady_time now, std::vector<action>& out) {
+  if (brake_.record(true)) {
+    breaker_.trip(now);
+    next_burial_ = now + rules_.breaker.open_for;
+    out.push_back(notice{notice::kind::flood, t.event, t.why.reason, t.why.error_class});
+    bury(id, t, out);
+  } else if (brake_.pulled()) {
+    // At most one dead letter per open_for: the others keep their keys until then.
+    t.at = stage::held;
+    held_.push_back(id);
+    bury_held(now, out);
+  } else {
+    bury(id, t, out);
+  }
+}
+
+void dispatcher::bury(task_id id, task& t, std::vector<action>& out) {
+  t.at = stage::burying;
+  ++burying_;
+  out.push_back(write_dead_letter{id, t.event, t.why});
+}
+
+void dispatcher::finish(task_id id, task& t, std::vector<action>& out) {
+  out.push_back(event_done{t.partition, t.slot});
+  auto* home = t.home;
+  auto& p = partitions_[t.partition];
+  forget(id, t);
+  if (!home) return;
+  home->tasks.pop_front();
+  if (!home->tasks.empty()) {
+    const auto successor = home->tasks.front();
+    make_runnable(successor, *find(successor));
+    fill_mailbox();
+  } else if (home->key) {
+    p.lanes.erase(p.lanes.find(*home->key));
+  }
+}
+
+void dispatcher::published(task_id id, const std::optional<error>& failure, steady_time now,
+                           std::int64_t wall, std::vector<action>& out) {
+  auto* t = find(id);
+  if (!t || t->at != stage::publishing || t->publish_due) return;
+  if (!failure) {
+    --publishing_;
+    t->at = stage::ready;
+    brake_.record(false);
+    finish(id, *t, out);
+  } else if (failure->code == errc::too_large) {
+    --publishing_;
+    t->at = stage::ready;
+    t->events.clear();
+    note_failure(*t, failure->detail, "too_large", wall);
+    give_up(id, *t, now, out);
+  } else {
+    // The handler did its work: only the publish is repeated, the key stays held.
+    t->publish_due = true;
+    due_.push({now + policy::delay_of(rules_.retry, ++t->tries, random()), id});
+    out.push_back(notice{notice::kind::retry, t->event, failure->detail, "publish"});
+  }
+}
+
+void dispatcher::dead_letter_written(task_id id, std::vector<action>& out) {
+  auto* t = find(id);
+  if (!t || t->at != stage::burying) return;
+  --burying_;
+  t->at = stage::ready;
+  finish(id, *t, out);
+}
+
+void dispatcher::tick(steady_time now, std::vector<action>& out) {
+  while (!due_.empty() && due_.top().at <= now) {
+    const auto id = due_.top().id;
+    due_.pop();
+    auto* t = find(id);
+    if (!t) continue;
+    if (t->at == stage::parked) {
+      --parked_;
+      t->at = stage::ready;
+      ready_.push_back(id);
+    } else if (t->at == stage::publishing && t->publish_due) {
+      t->publish_due = false;
+      out.push_back(publish_events{id, t->events});
+    }
+  }
+  bury_held(now, out);
+}
+
+// One per open_for while the brake is pulled, all of them once it is released. None in a drain: it would
+// start what the stop then cuts, and the next start would bury it again.
+void dispatcher::bury_held(steady_time now, std::vector<action>& out) {
+  while (!draining_ && !held_.empty() && (!brake_.pulled() || next_burial_ <= now)) {
+    if (brake_.pulled()) next_burial_ = now + std::max(rules_.breaker.open_for, milliseconds{1});
+    const auto id = held_.front();
+    held_.pop_front();
+    bury(id, *find(id), out);
+  }
+}
+
+std::optional<steady_time> dispatcher::next_due() const {
+  std::optional<steady_time> due;
+  const auto consider = [&](steady_time t) { due = due ? std::min(*due, t) : t; };
+  if (!due_.empty()) consider(due_.top().at);
+  if (!draining_ && !held_.empty()) consider(brake_.pulled() ? next_burial_ : steady_time{});
+  if (!draining_ && !ready_.empty())
+    if (const auto probe = breaker_.probe_due()) consider(*probe);
+  return due;
+}
+
+std::vector<write_dead_letter> dispatcher::unburied() const {
+  std::vector<write_dead_letter> all;
+  for (std::uint32_t i = 0; i < tasks_.size(); ++i)
+    if (const auto& t = tasks_[i]; t.live && t.at == stage::burying)
+      all.push_back({static_cast<task_id>(t.serial) << 32 | i, t.event, t.why});
+  return all;
+}
+
+std::vector<publish_events> dispatcher::unpublished() const {
+  std::vector<publish_events> all;
+  for (std::uint32_t i = 0; i < tasks_.size(); ++i)
+    if (const auto& t = tasks_[i]; t.live && t.at == stage::publishing && !t.publish_due)
+      all.push_back({static_cast<task_id>(t.serial) << 32 | i, t.events});
+  return all;
+}
+
+void dispatcher::change(const dispatch_rules& rules) {
+  const auto order = rules_.order_by;
+  rules_ = rules;
+  rules_.order_by = order;
+  breaker_.change(rules.breaker);
+  brake_.change(rules.flood);
+  fill_mailbox();
+}
+
+void dispatcher::reset_breaker(std::vector<action>& out) {
+  breaker_.reset();
+  brake_.release();
+  probe_.reset(); // what still runs is a call like any other
+  bury_held({}, out);
+}
+
+} // namespace troupe::flow
