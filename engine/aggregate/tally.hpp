@@ -1,0 +1,68 @@
+#pragma once
+
+#include "engine/core/time.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace troupe::aggregate {
+
+/// What is counted and under which keys. Pointers are RFC 6901.
+struct tally_spec {
+  std::vector<std::pair<std::string, std::string>> where; ///< pointer, value as text; all must match
+  std::string count_by;                                   ///< pointer to the counted value
+  std::string into;        ///< {value} is the only placeholder; other braces are literal
+  std::string minute_into; ///< {minute} is the only placeholder; empty: none
+  milliseconds minute_keep{0};
+  std::string event_time; ///< pointer to an RFC 3339 time; empty: the record's own timestamp
+};
+
+struct total {
+  std::string key;
+  std::int64_t count = 0;
+};
+struct minute_count {
+  std::string key; ///< the sorted set
+  std::string member;
+  std::int64_t count = 0;
+  std::int64_t expire_at = 0; ///< seconds since the epoch: absolute, so that a replay does not prolong it
+};
+struct delta {
+  std::vector<total> totals;
+  std::vector<minute_count> minutes;
+};
+
+enum class counted {
+  yes,
+  filtered, ///< `where` says no
+  unusable, ///< not JSON, or the value is missing or not a string: counts nothing, stops nothing
+  no_time,  ///< counted in the total, but its event time is missing or no RFC 3339 time
+};
+
+/// The counts of one partition since the last flush: a pure function of the events given.
+class tally {
+public:
+  explicit tally(tally_spec spec);
+  ~tally();
+  tally(tally&&) noexcept;
+  tally& operator=(tally&&) noexcept;
+
+  counted count(std::string_view value, std::int64_t record_timestamp_ms);
+  [[nodiscard]] bool empty() const;
+  [[nodiscard]] std::size_t distinct() const; ///< keys touched
+  /// The counts so far, which starts the next flush at nothing.
+  delta take();
+  void clear();
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace troupe::aggregate

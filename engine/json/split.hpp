@@ -1,0 +1,14 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace troupe::json {
+
+/// The events in a body: the object itself, byte for byte, or the elements of an array. Nothing where the
+/// body is not JSON, or is neither.
+std::optional<std::vector<std::string>> split_events(std::string_view body);
+
+} // namespace troupe::json
