@@ -1,0 +1,60 @@
+#include "engine/kafka/errors.hpp"
+
+namespace troupe::kafka {
+
+errc classify(rd_kafka_resp_err_t code) {
+  switch (code) {
+  case RD_KAFKA_RESP_ERR__TIMED_OUT:
+  case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
+  case RD_KAFKA_RESP_ERR__MSG_TIMED_OUT:
+  case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
+    return errc::timeout;
+  case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+  case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+  case RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE:
+    return errc::too_large;
+  case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+  case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+  case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+  case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+  case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+  case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+  case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
+  case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
+  case RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION:
+  case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+  case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+  case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    return errc::refused;
+  case RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION:
+  case RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID:
+  case RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS:
+  case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+  case RD_KAFKA_RESP_ERR__FENCED:
+  case RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST:
+  case RD_KAFKA_RESP_ERR__STATE:
+  case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+  case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+    return errc::conflict;
+  case RD_KAFKA_RESP_ERR__INVALID_ARG:
+  case RD_KAFKA_RESP_ERR_INVALID_PARTITIONS:
+  case RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR:
+  case RD_KAFKA_RESP_ERR_INVALID_CONFIG:
+    return errc::bad_config;
+  case RD_KAFKA_RESP_ERR__FATAL:
+  case RD_KAFKA_RESP_ERR__BAD_MSG:
+  case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
+  case RD_KAFKA_RESP_ERR__INCONSISTENT:
+  case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
+  case RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE:
+    return errc::broken;
+  default:
+    return errc::unavailable;
+  }
+}
+
+error to_error(rd_kafka_resp_err_t code, const std::string& doing) {
+  return {classify(code), doing + ": " + rd_kafka_err2str(code)};
+}
+
+} // namespace troupe::kafka

@@ -1,0 +1,349 @@
+#include "engine/kafka/producer.hpp"
+
+#include "engine/kafka/client_config.hpp"
+#include "engine/kafka/errors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <list>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <thread>
+#include <utility>
+
+namespace troupe::kafka {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+
+constexpr milliseconds idle_poll{1000};
+/// How long a client that is given up may take to hand back what it holds.
+constexpr milliseconds drain_time{1000};
+
+/// One client: replaced as a whole when it fails for good.
+struct client {
+  /// What is under way, so that each report is called once even if librdkafka never says a word.
+  struct waiting {
+    producer::report done;
+    std::list<waiting>::iterator self;
+  };
+
+  client_ptr handle;
+  queue_ptr events;
+  std::shared_mutex topics_mutex;
+  std::map<std::string, topic_ptr, std::less<>> topics;
+  std::mutex mutex;
+  std::list<waiting> under_way;
+
+  rd_kafka_topic_t* topic(const std::string& name) {
+    {
+      const std::shared_lock lock{topics_mutex};
+      if (const auto found = topics.find(name); found != topics.end()) return found->second.get();
+    }
+    const std::lock_guard lock{topics_mutex};
+    auto& made = topics[name];
+    if (!made) made.reset(rd_kafka_topic_new(handle.get(), name.c_str(), nullptr));
+    return made.get();
+  }
+
+  producer::report settle(waiting* one) {
+    const std::lock_guard lock{mutex};
+    auto done = std::move(one->done);
+    under_way.erase(one->self);
+    return done;
+  }
+};
+
+error undelivered(rd_kafka_resp_err_t code, rd_kafka_msg_status_t status, const std::string& topic) {
+  auto what = to_error(code, "publishing to " + topic);
+  switch (code) {
+  case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+  case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+  case RD_KAFKA_RESP_ERR__FATAL:
+    what.code = errc::timeout;
+    break;
+  default:
+    // Only what certainly was not written may be called that.
+    if (what.code == errc::timeout && status == RD_KAFKA_MSG_STATUS_NOT_PERSISTED)
+      what.code = errc::unavailable;
+    if (what.code == errc::unavailable && status == RD_KAFKA_MSG_STATUS_POSSIBLY_PERSISTED)
+      what.code = errc::timeout;
+  }
+  return what;
+}
+
+error outcome_unknown(const std::string& why) {
+  return {errc::timeout, why + " before the broker's answer came; the event may have been written"};
+}
+
+} // namespace
+
+struct producer::impl : std::enable_shared_from_this<producer::impl> {
+  producer_config config;
+  std::shared_mutex swap; // shared: produce; alone: replacing the client
+  std::shared_ptr<client> current;
+  std::atomic<std::size_t> pending{0};
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::atomic<bool> stop{false};
+  bool drained = false;
+  bool ended = false;
+
+  explicit impl(producer_config with) : config{std::move(with)} {}
+
+  result<std::shared_ptr<client>> make_client() const;
+  void run();
+  void handle(client& from, rd_kafka_event_t* event);
+  void replace(const std::shared_ptr<client>& failed, const error& why);
+  void drain(client& from, const std::string& why);
+  void call(const report& done, result<delivery> outcome);
+};
+
+result<std::shared_ptr<client>> producer::impl::make_client() const {
+  const auto timeout = std::max<std::int64_t>(config.timeout.count(), 1);
+  const properties ours{
+      {"client.id", config.client_id},
+      {"linger.ms", std::to_string(std::min<std::int64_t>(5, timeout - 1))},
+      {"queue.buffering.max.messages", "100000"},
+      {"queue.buffering.max.kbytes", "65536"},
+      // A topic that stays missing is told as that, not as a timeout.
+      {"topic.metadata.propagation.max.ms", std::to_string(std::min<std::int64_t>(5000, timeout / 2))},
+  };
+  const properties promised{
+      {"acks", config.acks_all ? "all" : "1"},
+      {"enable.idempotence", config.acks_all ? "true" : "false"},
+      {"partitioner", "murmur2_random"},
+      {"message.timeout.ms", std::to_string(timeout)},
+      {"log.queue", "true"},
+  };
+  auto conf = make_conf(config.connection, role::producer, ours, promised);
+  if (!conf) return conf.failure();
+  rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+
+  std::array<char, 512> why{};
+  auto made = std::make_shared<client>();
+  made->handle.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), why.data(), why.size()));
+  if (!made->handle) return error{errc::bad_config, why.data()};
+  (void)conf->release(); // the client owns it from here
+  made->events.reset(rd_kafka_queue_get_main(made->handle.get()));
+  rd_kafka_set_log_queue(made->handle.get(), made->events.get());
+  return made;
+}
+
+void producer::impl::run() {
+  while (!stop) {
+    const auto from = current; // only this thread replaces it
+    const event_ptr event{rd_kafka_queue_poll(from->events.get(), static_cast<int>(idle_poll.count()))};
+    if (!event) continue;
+    if (rd_kafka_event_type(event.get()) == RD_KAFKA_EVENT_ERROR &&
+        rd_kafka_event_error_is_fatal(event.get())) {
+      const char* text = rd_kafka_event_error_string(event.get());
+      replace(from, {errc::broken, text ? text : rd_kafka_err2str(rd_kafka_event_error(event.get()))});
+      continue;
+    }
+    handle(*from, event.get());
+  }
+
+  auto last = current;
+  drain(*last, "the producer was ended");
+  {
+    const std::lock_guard lock{mutex};
+    drained = true;
+    changed.notify_all();
+  }
+  {
+    const std::lock_guard lock{swap};
+    last = std::move(current);
+  }
+  last.reset();
+  const std::lock_guard lock{mutex};
+  ended = true;
+  changed.notify_all();
+}
+
+void producer::impl::handle(client& from, rd_kafka_event_t* event) {
+  switch (rd_kafka_event_type(event)) {
+  case RD_KAFKA_EVENT_DR:
+    while (const auto* message = rd_kafka_event_message_next(event)) {
+      const auto done = from.settle(static_cast<client::waiting*>(message->_private));
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+        call(done, delivery{message->partition, message->offset});
+      else
+        call(done,
+             undelivered(message->err, rd_kafka_message_status(message), rd_kafka_topic_name(message->rkt)));
+    }
+    return;
+  case RD_KAFKA_EVENT_ERROR: {
+    if (!config.trouble) return;
+    const char* text = rd_kafka_event_error_string(event);
+    const auto code = rd_kafka_event_error(event);
+    return config.trouble({classify(code), text ? text : rd_kafka_err2str(code)}, false);
+  }
+  case RD_KAFKA_EVENT_LOG: {
+    const char* facility = "";
+    const char* text = "";
+    int level = 0;
+    if (config.log && rd_kafka_event_log(event, &facility, &text, &level) == 0)
+      config.log(level, facility, text);
+    return;
+  }
+  default:
+    return;
+  }
+}
+
+void producer::impl::replace(const std::shared_ptr<client>& failed, const error& why) {
+  if (config.trouble) config.trouble(why, true);
+  auto made = make_client();
+  while (!made && !stop) {
+    if (config.trouble) config.trouble(made.failure(), true);
+    std::unique_lock lock{mutex};
+    changed.wait_for(lock, milliseconds{1000}, [this] { return stop.load(); });
+    lock.unlock();
+    made = make_client();
+  }
+  if (!made) return;
+  {
+    const std::lock_guard lock{swap};
+    current = std::move(*made);
+  }
+  drain(*failed, "the producer failed (" + why.detail + ")");
+  // Ending a client may wait for a name to be resolved; the new one must not.
+  std::thread{[last = failed]() mutable { last.reset(); }}.detach();
+}
+
+void producer::impl::drain(client& from, const std::string& why) {
+  rd_kafka_purge(from.handle.get(),
+                 RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+  const auto by = clock::now() + drain_time;
+  while (rd_kafka_outq_len(from.handle.get()) > 0 && clock::now() < by) {
+    const event_ptr event{rd_kafka_queue_poll(from.events.get(), 50)};
+    if (event) handle(from, event.get());
+  }
+  std::list<client::waiting> left;
+  {
+    const std::lock_guard lock{from.mutex};
+    left.swap(from.under_way);
+  }
+  for (const auto& one : left)
+    call(one.done, outcome_unknown(why));
+}
+
+void producer::impl::call(const report& done, result<delivery> outcome) {
+  if (done) done(std::move(outcome));
+  if (--pending > 0) return;
+  const std::lock_guard lock{mutex};
+  changed.notify_all();
+}
+
+producer::producer(std::shared_ptr<impl> made) : impl_{std::move(made)} {}
+
+producer::~producer() {
+  {
+    const std::lock_guard lock{impl_->swap}; // nobody is in produce any more
+    impl_->stop = true;
+    rd_kafka_queue_yield(impl_->current->events.get());
+  }
+  std::unique_lock lock{impl_->mutex};
+  impl_->changed.wait(lock, [this] { return impl_->drained; });
+  // Nothing is owed any more. The client usually ends in milliseconds, but a hanging name server can hold it.
+  impl_->changed.wait_for(lock, milliseconds{2000}, [this] { return impl_->ended; });
+}
+
+result<std::shared_ptr<producer>> producer::open(producer_config config) {
+  auto state = std::make_shared<impl>(std::move(config));
+  auto made = state->make_client();
+  if (!made) return made.failure();
+  state->current = std::move(*made);
+  std::thread{[state] { state->run(); }}.detach();
+  return std::shared_ptr<producer>{new producer{std::move(state)}};
+}
+
+void producer::produce(const outgoing& event, report done) {
+  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+  ++impl_->pending;
+  {
+    const std::shared_lock lock{impl_->swap};
+    auto& to = *impl_->current;
+    auto* topic = to.topic(event.topic);
+    if (!topic) code = rd_kafka_last_error();
+
+    client::waiting* waiting = nullptr;
+    if (topic) {
+      const std::lock_guard guard{to.mutex};
+      to.under_way.push_front({std::move(done), {}});
+      waiting = &to.under_way.front();
+      waiting->self = to.under_way.begin();
+    }
+
+    if (topic) {
+      headers_ptr headers;
+      if (!event.headers.empty()) headers.reset(rd_kafka_headers_new(event.headers.size()));
+      for (const auto& one : event.headers)
+        rd_kafka_header_add(headers.get(), one.name.data(), static_cast<ssize_t>(one.name.size()),
+                            one.value ? one.value->data() : nullptr,
+                            one.value ? static_cast<ssize_t>(one.value->size()) : 0);
+
+      // librdkafka only reads key and value: it is told to copy. Its interface is older than const.
+      const auto bytes = [](const std::optional<std::string>& of) {
+        return of ? const_cast<char*>(of->data()) : nullptr;
+      };
+      const auto length = [](const std::optional<std::string>& of) { return of ? of->size() : 0; };
+      std::array<rd_kafka_vu_t, 8> with{};
+      std::size_t count = 0;
+      const auto next = [&](rd_kafka_vtype_t type) -> auto& {
+        with[count].vtype = type;
+        return with[count++].u;
+      };
+      next(RD_KAFKA_VTYPE_RKT).rkt = topic;
+      next(RD_KAFKA_VTYPE_MSGFLAGS).i = RD_KAFKA_MSG_F_COPY;
+      next(RD_KAFKA_VTYPE_OPAQUE).ptr = waiting;
+      next(RD_KAFKA_VTYPE_PARTITION).i32 = event.partition.value_or(RD_KAFKA_PARTITION_UA);
+      next(RD_KAFKA_VTYPE_VALUE).mem = {bytes(event.value), length(event.value)};
+      next(RD_KAFKA_VTYPE_KEY).mem = {bytes(event.key), length(event.key)};
+      if (event.timestamp_ms) next(RD_KAFKA_VTYPE_TIMESTAMP).i64 = *event.timestamp_ms;
+      if (headers) next(RD_KAFKA_VTYPE_HEADERS).headers = headers.get();
+      const kafka_error_ptr failed{rd_kafka_produceva(to.handle.get(), with.data(), count)};
+      if (!failed) {
+        (void)headers.release(); // the message owns them
+        return;
+      }
+      code = rd_kafka_error_code(failed.get());
+      done = to.settle(waiting);
+    }
+  }
+
+  auto what = to_error(code, "publishing to " + event.topic);
+  if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+    what = {errc::unavailable,
+            "publishing to " + event.topic + ": local queue full; try again when some are delivered"};
+  else if (code == RD_KAFKA_RESP_ERR__FATAL)
+    what = {errc::unavailable,
+            "publishing to " + event.topic + ": the producer is being replaced; try again"};
+  impl_->call(done, std::move(what));
+}
+
+bool producer::flush(milliseconds deadline) {
+  const auto by = clock::now() + deadline;
+  std::shared_ptr<client> to;
+  {
+    const std::shared_lock lock{impl_->swap};
+    to = impl_->current;
+  }
+  // Ends the lingering, and waits for the answers; the reports come on the producer's thread.
+  rd_kafka_flush(to->handle.get(), static_cast<int>(deadline.count()));
+  to.reset();
+  std::unique_lock lock{impl_->mutex};
+  return impl_->changed.wait_until(lock, by, [this] { return impl_->pending == 0; });
+}
+
+std::size_t producer::pending() const {
+  return impl_->pending;
+}
+
+} // namespace troupe::kafka
