@@ -1,0 +1,88 @@
+#include "engine/metrics/catalogue.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace troupe::metrics {
+namespace {
+
+using enum metric_type;
+
+// messaging_*: OpenTelemetry semantic conventions for messaging 1.44 (in development there), translated to
+// Prometheus names.
+constexpr std::array entries{
+    catalogue_entry{"messaging_client_consumed_messages_total", counter,
+                    "Messages delivered to the application, each delivery once."},
+    catalogue_entry{
+        "messaging_client_sent_messages_total", counter,
+        "Messages a producer tried to send, by whether the broker acknowledged them (error_type)."},
+    catalogue_entry{"messaging_client_operation_duration_seconds", histogram,
+                    "Duration of client operations: send, commit."},
+    catalogue_entry{"messaging_process_duration_seconds", histogram,
+                    "Duration of processing, per call of a handler or per batch of an aggregator."},
+
+    catalogue_entry{
+        "troupe_attempts_total", counter,
+        "Calls of a handler by result: ok, retry, dlq (dead-lettered after it), drop (filtered)."},
+    catalogue_entry{"troupe_retries_total", counter, "Retries scheduled, by the class of the error."},
+    catalogue_entry{"troupe_dlq_messages_total", counter,
+                    "Dead letters acknowledged by the broker, by the class of the error."},
+    catalogue_entry{"troupe_counted_events_total", counter, "Events that an aggregator counted."},
+    catalogue_entry{"troupe_uncounted_events_total", counter,
+                    "Events that an aggregator did not count, by reason; filtered ones are not among them."},
+    catalogue_entry{"troupe_redelivered_skipped_total", counter,
+                    "Events skipped after a restart because the commit's metadata says they are finished."},
+    catalogue_entry{"troupe_lost_offsets_total", counter,
+                    "Offsets that were gone before they could be read (retention, a recreated topic)."},
+    catalogue_entry{"troupe_rebalances_total", counter, "Rebalances of the consumer group seen here."},
+    catalogue_entry{"troupe_offset_commits_total", counter, "Offset commits per partition, by result."},
+    catalogue_entry{"troupe_backpressure_pauses_total", counter,
+                    "Times a partition was left unread because its window or its pool was full."},
+    catalogue_entry{"troupe_config_reloads_total", counter, "Reloads of the configuration, by result."},
+    catalogue_entry{"troupe_actor_restarts_total", counter, "Actors that died and were replaced, by kind."},
+    catalogue_entry{"troupe_log_lines_dropped_total", counter,
+                    "Log lines dropped because standard error did not keep up."},
+
+    catalogue_entry{"troupe_pool_workers", gauge, "Workers of the pool by state: busy, idle."},
+    catalogue_entry{"troupe_pool_paused", gauge, "1 while the pool is paused."},
+    catalogue_entry{"troupe_breaker_open", gauge, "1 while the circuit breaker is open or probing."},
+    catalogue_entry{"troupe_hung_handlers", gauge, "Calls still running past their deadline."},
+    catalogue_entry{"troupe_mailbox_messages", gauge, "Runnable events waiting for a worker."},
+    catalogue_entry{"troupe_mailbox_capacity_messages", gauge, "How many runnable events may wait."},
+    catalogue_entry{"troupe_consumer_lag_messages", gauge,
+                    "Events between the committed position and the end of the partition."},
+    catalogue_entry{"troupe_consumer_lag_seconds", gauge,
+                    "Age of the oldest event of the partition that is not finished."},
+    catalogue_entry{"troupe_assigned_partitions", gauge, "Partitions assigned to this process."},
+    catalogue_entry{"troupe_redis_up", gauge, "1 while Redis answers."},
+    catalogue_entry{"troupe_build_info", gauge, "Always 1; the labels say which build this is."},
+
+    catalogue_entry{"troupe_mailbox_wait_seconds", histogram,
+                    "Time a runnable event waited until a worker took it."},
+    catalogue_entry{"troupe_event_age_seconds", histogram,
+                    "Age of an event, by its timestamp, when it was done."},
+    catalogue_entry{"troupe_redis_flush_duration_seconds", histogram,
+                    "Duration of one flush of counts and position to Redis."},
+
+    catalogue_entry{"process_cpu_seconds_total", counter, "Total user and system CPU time spent in seconds."},
+    catalogue_entry{"process_resident_memory_bytes", gauge, "Resident memory size in bytes."},
+    catalogue_entry{"process_virtual_memory_bytes", gauge, "Virtual memory size in bytes."},
+    catalogue_entry{"process_open_fds", gauge, "Number of open file descriptors."},
+    catalogue_entry{"process_max_fds", gauge, "Maximum number of open file descriptors."},
+    catalogue_entry{"process_threads", gauge, "Number of threads."},
+    catalogue_entry{"process_start_time_seconds", gauge,
+                    "Start time of the process since the Unix epoch in seconds."},
+};
+
+} // namespace
+
+std::span<const catalogue_entry> catalogue() {
+  return entries;
+}
+
+const catalogue_entry* find_in_catalogue(std::string_view name) {
+  const auto at = std::find_if(entries.begin(), entries.end(), [&](const auto& e) { return e.name == name; });
+  return at == entries.end() ? nullptr : &*at;
+}
+
+} // namespace troupe::metrics
