@@ -1,0 +1,157 @@
+#pragma once
+
+#include "engine/policy/backoff.hpp"
+#include "engine/policy/breaker.hpp"
+#include "engine/policy/flood_brake.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// The configuration as the engine sees it: checked, defaults filled in, secrets resolved.
+namespace troupe::config {
+
+using std::chrono::milliseconds;
+
+enum class order_by { key, partition, none };
+enum class start_at { earliest, latest };
+enum class acks { all, one };
+
+using properties = std::map<std::string, std::string>;
+
+using retry = policy::retry_rules;
+using breaker = policy::breaker_rules;
+using flood = policy::flood_rules;
+
+struct dlq {
+  std::string topic; ///< empty: <source topic>.<actor>.dlq, one per source topic
+  bool create = true;
+  config::flood flood;
+  friend bool operator==(const dlq&, const dlq&) = default;
+};
+
+struct pool {
+  unsigned workers = 8;
+  unsigned max_workers = 32; ///< where not written: the larger of 32 and workers
+  unsigned mailbox = 1024;
+  config::order_by order_by = order_by::key;
+  friend bool operator==(const pool&, const pool&) = default;
+};
+
+struct publish {
+  std::string topic;
+  std::string key; ///< JSON pointer into the published event; empty: none
+  config::acks acks = acks::all;
+  milliseconds timeout{10'000};
+  friend bool operator==(const publish&, const publish&) = default;
+};
+
+struct consume {
+  std::vector<std::string> topics; ///< names; or one pattern that starts with ^
+  std::string group;
+  start_at start = start_at::earliest;
+  unsigned window = 4096; ///< events admitted per partition beyond the last acknowledged commit
+  std::size_t window_bytes = std::size_t{16} << 20;
+  [[nodiscard]] bool is_pattern() const { return !topics.empty() && topics.front().starts_with('^'); }
+  friend bool operator==(const consume&, const consume&) = default;
+};
+
+struct named_handler {
+  std::string name;
+  friend bool operator==(const named_handler&, const named_handler&) = default;
+};
+struct http_handler {
+  std::string url;
+  friend bool operator==(const http_handler&, const http_handler&) = default;
+};
+struct simulate_handler {
+  milliseconds latency{0};
+  double fail = 0;      ///< share of calls that fail transiently
+  double permanent = 0; ///< share of events that fail permanently
+  friend bool operator==(const simulate_handler&, const simulate_handler&) = default;
+};
+using handler = std::variant<named_handler, http_handler, simulate_handler>;
+
+/// Kafka in, a bounded worker pool.
+struct worker_actor {
+  config::consume consume;
+  config::handler handler;
+  config::pool pool;
+  milliseconds deadline{5000};
+  config::retry retry;
+  config::breaker breaker;
+  config::dlq dlq;
+  std::optional<config::publish> publish;
+  friend bool operator==(const worker_actor&, const worker_actor&) = default;
+};
+
+struct per_minute {
+  std::string into; ///< key with {minute}
+  milliseconds keep{std::chrono::hours{48}};
+  friend bool operator==(const per_minute&, const per_minute&) = default;
+};
+
+/// Kafka in, counts in Redis.
+struct aggregate_actor {
+  config::consume consume;
+  std::vector<std::pair<std::string, std::string>> where; ///< JSON pointer, value as text; all must match
+  std::string count_by;                                   ///< JSON pointer
+  std::string into;                                       ///< key with {value}
+  std::optional<config::per_minute> per_minute;
+  std::string event_time; ///< JSON pointer; empty: the record's timestamp
+  milliseconds flush_every{5000};
+  unsigned flush_max_keys = 10'000;
+  friend bool operator==(const aggregate_actor&, const aggregate_actor&) = default;
+};
+
+/// Events made up.
+struct generate_actor {
+  std::string topic;
+  std::string key;              ///< empty: none
+  std::optional<unsigned> keys; ///< N: one event each for device-1 … device-N at every tick
+  std::string value;
+  milliseconds every{500};
+  config::acks acks = acks::all;
+  milliseconds timeout{10'000};
+  friend bool operator==(const generate_actor&, const generate_actor&) = default;
+};
+
+using actor_kind = std::variant<worker_actor, aggregate_actor, generate_actor>;
+
+struct actor {
+  std::string name;
+  actor_kind kind;
+  std::string where; ///< file:line of its name in the config
+};
+
+struct kafka {
+  std::string brokers = "localhost:9092"; ///< comma-separated; `embedded` starts the demo's own
+  config::properties properties, consumer, producer;
+  [[nodiscard]] bool embedded() const { return brokers == "embedded"; }
+  friend bool operator==(const kafka&, const kafka&) = default;
+};
+
+struct settings {
+  std::string app;
+  config::kafka kafka;
+  std::string redis_url;                       ///< with its secrets: never print it
+  std::string admin_listen = "127.0.0.1:9090"; ///< empty: none
+  milliseconds shutdown_deadline{10'000};
+  milliseconds shutdown_revoke{3000};
+  std::string log_level = "info"; ///< debug, info, warning or error
+  std::vector<actor> actors;      ///< in the order of the files
+
+  [[nodiscard]] bool needs_redis() const {
+    for (const auto& a : actors)
+      if (std::holds_alternative<aggregate_actor>(a.kind)) return true;
+    return false;
+  }
+};
+
+} // namespace troupe::config

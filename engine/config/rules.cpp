@@ -1,0 +1,147 @@
+#include "engine/config/actors.hpp"
+#include "engine/config/reader.hpp"
+#include "engine/config/values.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace troupe::config {
+namespace {
+
+constexpr std::size_t longest_topic = 249;
+
+/// The topic of a list that reads `topic`, be it by a pattern; nothing where none does.
+const std::string* reads(const std::vector<std::string>& topics, const std::string& topic) {
+  for (const auto& t : topics)
+    if (t == topic || (t.starts_with('^') && pattern_matches(t, topic))) return &t;
+  return nullptr;
+}
+
+const std::string* both_read(const std::vector<std::string>& a, const std::vector<std::string>& b) {
+  for (const auto& t : a)
+    if (t.starts_with('^')) {
+      for (const auto& other : b)
+        if (reads(a, other)) return &other;
+    } else if (reads(b, t)) {
+      return &t;
+    }
+  return nullptr;
+}
+
+void check_loops(const cast_member& who, problem_list& problems) {
+  const reader from{&who.keys, "actor"};
+  const auto topics = from.in("consume").texts("topic");
+  const auto refuse = [&](std::string_view section, const std::string& loop) {
+    const auto* to = from.in(section).find("topic");
+    if (!to || !to->scalar() || to->text.starts_with('^') || !reads(topics, to->text)) return;
+    problems.error(to->at, "actors." + who.name + " reads this topic itself: " + loop);
+  };
+  refuse("dlq", "its dead letters would come back for ever; name another one");
+  refuse("publish", "its own events would come back for ever; name another one");
+}
+
+void check_dlq_names(const cast_member& who, problem_list& problems) {
+  const reader from{&who.keys, "actor"};
+  const auto* topic = from.in("consume").find("topic");
+  if (!topic || from.in("dlq").has("topic")) return;
+  const auto longest =
+      longest_topic - std::min(longest_topic, who.name.size() + std::string_view{"..replay"}.size());
+  for (const auto& t : from.in("consume").texts("topic"))
+    if (!t.starts_with('^') && t.size() <= longest_topic && t.size() > longest)
+      problems.error(topic->at,
+                     "with the name of this actor, the dead-letter or replay topic would be longer than "
+                     "249 characters; shorten the actor's name");
+}
+
+void check_pool(const cast_member& who, problem_list& problems) {
+  const auto pool = reader{&who.keys, "actor"}.in("pool");
+  const auto* most = pool.find("max_workers");
+  if (most && most->scalar() && parse_count(most->text) && pool.count("max_workers") < pool.count("workers"))
+    problems.error(most->at, "max_workers is smaller than workers (" + std::to_string(pool.count("workers")) +
+                                 "); raise it, or leave it out");
+}
+
+void check_retry(const cast_member& who, problem_list& problems) {
+  const auto retry = reader{&who.keys, "actor"}.in("retry");
+  const auto* max = retry.find("max");
+  if (max && retry.has("initial") && retry.duration("max") < retry.duration("initial"))
+    problems.warning(max->at, "retry.max is shorter than retry.initial, so that every wait is retry.max");
+}
+
+void check_generate(const cast_member& who, problem_list& problems) {
+  const auto* made = who.keys.find("generate");
+  if (!made) return;
+  if (const auto* keys = made->value.find("keys"); keys && made->value.find("key"))
+    problems.error(keys->at, "generate has either key or keys, not both");
+}
+
+struct reading {
+  const cast_member* who;
+  std::vector<std::string> topics;
+  const node* group;
+};
+
+void check_group(const std::vector<reading>& members, problem_list& problems) {
+  for (std::size_t i = 1; i < members.size(); ++i) {
+    const auto& mine = members[i];
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& other = members[j];
+      const auto names = "actors." + other.who->name + " (" + problems.where(other.who->at) + ")";
+      if (const auto* topic = both_read(mine.topics, other.topics)) {
+        problems.error(mine.group->at,
+                       names + " reads " + quoted(*topic) +
+                           " in this group too, so that each would get a part of the events only; "
+                           "give each its own group");
+        break;
+      }
+      if (mine.who->kind == aggregates && other.who->kind == aggregates) {
+        problems.error(mine.group->at,
+                       names + " counts in this group too, and the group is whose positions Redis "
+                               "keeps; give each its own group");
+        break;
+      }
+      problems.warning(mine.group->at, names +
+                                           " is in this group too, with other topics: what joins or leaves "
+                                           "interrupts both; better give each its own group");
+    }
+  }
+}
+
+} // namespace
+
+void check_rules_within(const cast_member& who, problem_list& problems) {
+  if (who.kind == handles) {
+    check_loops(who, problems);
+    check_dlq_names(who, problems);
+    check_pool(who, problems);
+    check_retry(who, problems);
+  }
+  if (who.kind == generates) check_generate(who, problems);
+}
+
+void check_rules_between(const std::vector<cast_member>& all, problem_list& problems) {
+  std::map<std::string, std::vector<reading>> groups;
+  std::map<std::pair<std::string, std::string>, const cast_member*> counted;
+  const auto count_into = [&](const cast_member& who, const std::string& kind, const node* into) {
+    if (!into || !into->scalar()) return;
+    const auto [first, fresh] = counted.emplace(std::pair{kind, into->text}, &who);
+    if (!fresh)
+      problems.error(into->at, "actors." + first->second->name + " (" + problems.where(first->second->at) +
+                                   ") counts into the same keys; give each its own");
+  };
+  for (const auto& who : all) {
+    const reader from{&who.keys, "actor"};
+    if (who.kind == aggregates) {
+      count_into(who, "into", from.in("aggregate").find("into"));
+      count_into(who, "per_minute", from.in("aggregate").in("per_minute").find("into"));
+    }
+    const auto* group = from.in("consume").find("group");
+    if ((who.kind == handles || who.kind == aggregates) && group && group->scalar() && !group->broken)
+      groups[group->text].push_back({&who, from.in("consume").texts("topic"), group});
+  }
+  for (const auto& [name, members] : groups)
+    check_group(members, problems);
+}
+
+} // namespace troupe::config
