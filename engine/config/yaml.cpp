@@ -108,9 +108,9 @@ public:
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     node n;
-    n.at = at(mark, mark.line >= 0 && std::string_view{"~nN"}.find(byte_at(mark)) != std::string_view::npos
-                        ? (byte_at(mark) == '~' ? 1 : 4)
-                        : 1);
+    const char first = byte_at(mark);
+    n.at = at(mark, first == 'n' || first == 'N' ? 4 : 1);
+    written_null_ = first == '~' || first == 'n' || first == 'N';
     add(std::move(n), anchor);
   }
 
@@ -223,7 +223,7 @@ private:
     entry e = std::move(*top.key);
     top.key.reset();
     // An empty value is marked where the next piece begins; its key is the better place.
-    if (value.nothing() && value.at.line != e.at.line) value.at = e.at;
+    if (value.nothing() && (!written_null_ || value.at.line != e.at.line)) value.at = e.at;
     const auto [first, fresh] = top.seen.emplace(e.key, e.at);
     if (!fresh) {
       problems_.error(e.at, "the key " + quoted(e.key) + " stands here twice; it is already in line " +
@@ -273,6 +273,7 @@ private:
   std::map<YAML::anchor_t, node> anchors_;
   weight held_;
   int documents_ = 0;
+  bool written_null_ = false; ///< the last null was a ~ or a word, not a gap
 };
 
 /// A syntax error in words that name the remedy.

@@ -213,8 +213,9 @@ private:
     if (is_about_the_answer(ec) && !cut)
       return fail(failure::malformed, "the answer of " + place(request_.to) + " is no HTTP: " + ec.message());
     const bool silent = !parser_->got_some() && connection_->buffer.size() == 0 && interim_ == 0;
-    if (kept_ && silent) {
-      // It was closed while idle, as servers do; nothing says that the request was seen.
+    if (kept_ && silent && ec == http::error::end_of_stream) {
+      // It was closed while idle, as servers do; nothing says that the request was seen. A reset is another
+      // matter: the server may have broken off at work.
       connection_.reset();
       unsent_ = false;
       return open();

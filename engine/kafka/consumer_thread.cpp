@@ -162,6 +162,8 @@ void consumer_session::on_error(rd_kafka_event_t* event) {
   const auto code = rd_kafka_event_error(event);
   const char* text = rd_kafka_event_error_string(event);
   error what{classify(code), text ? text : rd_kafka_err2str(code)};
+  // A pattern that matches no topic yet is no trouble; librdkafka names it with its caret.
+  if (what.detail.find("not available: ^") != std::string::npos) return;
   if (code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || code == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC)
     what.detail += "; create the topic: reading begins by itself once it is there";
   else if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE ||

@@ -40,7 +40,7 @@ TEST(ConfigRules, max_workers_is_never_below_workers) {
 
 TEST(ConfigRules, one_group_reads_a_topic_for_one_actor) {
   EXPECT_THAT(only(cast_of(worker("a", "topic: t, group: g") + worker("b", "topic: [s, t], group: g"))),
-              StartsWith("5:42+1 actors.a (shop.yaml:4) reads 't' in this group too"));
+              StartsWith("5:41+1 actors.a (shop.yaml:4) reads 't' in this group too"));
   EXPECT_THAT(only(cast_of(worker("a", "topic: ^order, group: g") + worker("b", "topic: orders, group: g"))),
               HasSubstr("reads 'orders'"));
   EXPECT_THAT(cast_of(worker("a", "topic: t, group: g") + worker("b", "topic: t, group: h")).problems,
@@ -51,7 +51,7 @@ TEST(ConfigRules, one_group_with_two_topics_is_a_warning_and_an_error_for_counts
   const auto l = cast_of(worker("a", "topic: t, group: g") + worker("b", "topic: s, group: g"));
   EXPECT_TRUE(l.config) << "a warning refuses nothing";
   EXPECT_THAT(told(l), ElementsAre(StartsWith(
-                           "shop.yaml:5:37: warning: actors.a (shop.yaml:4) is in this group too")));
+                           "shop.yaml:5:36: warning: actors.a (shop.yaml:4) is in this group too")));
   EXPECT_THAT(only(cast_of(counter("a", "topic: t, group: g", "a:{value}") +
                            counter("b", "topic: s, group: g", "b:{value}"))),
               HasSubstr("counts in this group too"));
@@ -60,7 +60,7 @@ TEST(ConfigRules, one_group_with_two_topics_is_a_warning_and_an_error_for_counts
 TEST(ConfigRules, two_aggregates_never_count_into_the_same_keys) {
   EXPECT_THAT(only(cast_of(counter("a", "topic: t, group: g", "n:{value}") +
                            counter("b", "topic: t, group: h", "n:{value}"))),
-              StartsWith("5:76+11 actors.a (shop.yaml:4) counts into the same keys"));
+              StartsWith("5:74+11 actors.a (shop.yaml:4) counts into the same keys"));
 }
 
 TEST(ConfigRules, the_topics_made_from_an_actors_name_must_fit) {

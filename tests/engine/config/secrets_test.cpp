@@ -93,7 +93,7 @@ TEST(ConfigSecrets, the_line_keeps_its_columns_where_a_password_is_blanked) {
   const auto l = with(head + inventory + "redis: { url: 'redis://u:pä@h:1/0', colour: red }\n");
   ASSERT_EQ(l.problems.size(), 1U);
   EXPECT_EQ(l.problems[0].source, "redis: { url: 'redis://****@h:1/0', colour: red }");
-  EXPECT_EQ(l.problems[0].column, 36);
+  EXPECT_EQ(l.problems[0].column, 37);
 }
 
 TEST(ConfigSecrets, properties_that_sound_like_secrets_are_blanked) {

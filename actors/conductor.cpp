@@ -1,0 +1,214 @@
+#include "actors/conductor.hpp"
+
+#include "actors/aggregate_supervisor.hpp"
+#include "actors/generator.hpp"
+#include "actors/supervisor.hpp"
+#include "engine/log/log.hpp"
+
+#include <algorithm>
+
+namespace troupe::actors {
+namespace {
+
+/// A dead child comes back after this long, so that what killed it has a moment to pass.
+constexpr milliseconds respawn_after{100};
+
+/// What can change while the actor runs; the rest needs it restarted.
+bool lives_on(const config::actor& before, config::actor after) {
+  if (auto* w = std::get_if<config::worker_actor>(&after.kind)) {
+    const auto* old = std::get_if<config::worker_actor>(&before.kind);
+    if (!old) return false;
+    w->pool.workers = old->pool.workers;
+    w->pool.max_workers = old->pool.max_workers;
+    w->retry = old->retry;
+    w->breaker = old->breaker;
+    w->deadline = old->deadline;
+    w->dlq.flood = old->dlq.flood;
+    return *w == *old;
+  }
+  if (auto* a = std::get_if<config::aggregate_actor>(&after.kind)) {
+    const auto* old = std::get_if<config::aggregate_actor>(&before.kind);
+    if (!old) return false;
+    a->flush_every = old->flush_every;
+    a->flush_max_keys = old->flush_max_keys;
+    return *a == *old;
+  }
+  return before.kind == after.kind;
+}
+
+} // namespace
+
+void conductor_state::spawn_publisher() {
+  publisher = self->spawn<caf::linked + caf::monitored>(actors::publisher, shared);
+  front->point_to(publisher);
+  for (const auto& c : children)
+    if (c.actor) self->send(c.actor, new_publisher{publisher});
+}
+
+void conductor_state::spawn_child(child& c) {
+  const auto me = caf::actor_cast<caf::actor>(self);
+  c.restart = false;
+  if (std::holds_alternative<config::worker_actor>(c.what.kind)) {
+    c.actor = self->spawn<caf::linked + caf::monitored>(supervisor, shared, c.what, me, publisher);
+    waiting_for.insert(c.what.name);
+  } else if (std::holds_alternative<config::aggregate_actor>(c.what.kind)) {
+    c.actor = self->spawn<caf::linked + caf::monitored>(aggregate_supervisor, shared, c.what, me);
+    waiting_for.insert(c.what.name);
+  } else {
+    c.as = role::generator;
+    c.actor = self->spawn<caf::linked + caf::monitored>(generator, shared, c.what, publisher);
+  }
+  update_ready();
+}
+
+void conductor_state::update_ready() {
+  const bool now = waiting_for.empty() && !stopping;
+  if (now && !shared->ready) log::info("ready", "every consumer has joined its group");
+  shared->ready = now;
+  if (now) shared->started = true;
+}
+
+void conductor_state::on_down(const caf::down_msg& m) {
+  const bool died = m.reason && m.reason != caf::exit_reason::normal;
+  if (m.source == publisher.address()) {
+    if (stopping && flushing) return;
+    log::error("actor_died", "the publisher died and is replaced");
+    shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "publisher"}}).add();
+    spawn_publisher();
+    return;
+  }
+  const auto at = std::find_if(children.begin(), children.end(),
+                               [&](const child& c) { return c.actor && c.actor.address() == m.source; });
+  if (at == children.end()) return;
+  at->actor = nullptr;
+  if (stopping) {
+    stop_next();
+    return;
+  }
+  if (at->restart) {
+    spawn_child(*at);
+    return;
+  }
+  if (!died) return; // it said why with gave_up
+  log::error("actor_died", "a supervisor or generator died and is replaced", {{"actor", at->what.name}});
+  shared->metrics
+      .counter("troupe_actor_restarts_total",
+               {{"kind", at->as == role::generator ? "generator" : "supervisor"}})
+      .add();
+  if (!budget.spend(std::chrono::steady_clock::now())) {
+    log::error("restart_budget_spent", "actors die faster than they can be replaced; the process stops",
+               {{"actor", at->what.name}});
+    stop(70);
+    return;
+  }
+  waiting_for.insert(at->what.name);
+  at->restart = true;
+  self->delayed_send(self, respawn_after, try_again{});
+}
+
+void conductor_state::stop(int code) {
+  // The first reason to fail is the one that is told.
+  if (exit_code == 0) exit_code = code;
+  if (std::exchange(stopping, true)) return;
+  shared->stopping = true;
+  stop_at = std::chrono::steady_clock::now() + shared->settings.shutdown_deadline;
+  update_ready();
+  log::info("stopping", "stopping: reading ends, what runs finishes, what is finished is committed");
+  for (const auto& c : children)
+    if (c.actor) self->send(c.actor, stop_order{});
+  stop_next();
+}
+
+void conductor_state::stop_next() {
+  if (flushing || std::any_of(children.begin(), children.end(), [](const child& c) { return c.actor; }))
+    return;
+  flushing = true;
+  const auto left = std::chrono::duration_cast<milliseconds>(stop_at - std::chrono::steady_clock::now());
+  self->send(publisher, flush_producers{std::max(left, milliseconds{0}), caf::actor_cast<caf::actor>(self)});
+}
+
+void conductor_state::reload(const config::settings& next) {
+  for (const auto& after : next.actors) {
+    const auto at = std::find_if(children.begin(), children.end(),
+                                 [&](const child& c) { return c.what.name == after.name; });
+    if (at == children.end()) {
+      log::info("actor_added", "a new actor starts", {{"actor", after.name}});
+      children.push_back({after, role::supervisor, nullptr, false});
+      spawn_child(children.back());
+    } else if (lives_on(at->what, after)) {
+      at->what = after;
+      if (at->actor) self->send(at->actor, reload_order{after});
+    } else {
+      log::info("actor_restarts", "this change needs the actor restarted; the others go on",
+                {{"actor", after.name}});
+      at->what = after;
+      at->restart = true;
+      if (at->actor) self->send(at->actor, stop_order{});
+    }
+  }
+  for (auto& c : children) {
+    const bool kept = std::any_of(next.actors.begin(), next.actors.end(),
+                                  [&](const config::actor& a) { return a.name == c.what.name; });
+    if (kept || !c.actor) continue;
+    log::info("actor_removed", "an actor that is no longer in the config stops", {{"actor", c.what.name}});
+    self->send(c.actor, stop_order{});
+  }
+  shared->metrics.counter("troupe_config_reloads_total", {{"result", "ok"}}).add();
+}
+
+caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, std::function<void(int)> end) {
+  shared = s;
+  front = f;
+  ended = std::move(end);
+  self->set_down_handler([this](caf::down_msg& m) { on_down(m); });
+  self->set_exit_handler([](caf::exit_msg&) {}); // children die alone
+  spawn_publisher();
+  for (const auto& what : shared->settings.actors)
+    children.push_back({what, role::supervisor, nullptr, false});
+  for (auto& c : children)
+    spawn_child(c);
+  return {
+      [this](const joined& m) {
+        waiting_for.erase(m.actor);
+        update_ready();
+      },
+      [this](const gave_up& m) {
+        log::error("gave_up", m.why,
+                   {{"actor", m.actor}, {"exit_code", static_cast<std::int64_t>(m.exit_code)}});
+        stop(m.exit_code);
+      },
+      [this](const try_again&) {
+        if (stopping) return;
+        for (auto& c : children)
+          if (c.restart && !c.actor) spawn_child(c);
+      },
+      [this](const stop_process& m) { stop(m.exit_code); },
+      [this](const reload_process& m) {
+        if (!stopping) reload(*m.next);
+      },
+      [this](const producers_flushed& m) {
+        if (!m.all) {
+          log::warning(
+              "not_flushed",
+              "some events were not acknowledged at the deadline: whether they were written is unknown");
+          if (exit_code == 0) exit_code = 75;
+        }
+        ended(exit_code);
+      },
+      [this](const who_is_there&) {
+        roster all;
+        all.members.emplace_back("publisher", publisher);
+        for (const auto& c : children)
+          if (c.actor)
+            all.members.emplace_back(c.as == role::generator ? "generator" : "supervisor", c.actor);
+        return all;
+      },
+  };
+}
+
+caf::behavior conductor(caf::stateful_actor<conductor_state>* self, services* shared, publisher_front* front,
+                        std::function<void(int)> ended) {
+  return self->state.make_behavior(shared, front, std::move(ended));
+}
+
+} // namespace troupe::actors

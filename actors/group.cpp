@@ -1,0 +1,215 @@
+#include "actors/group.hpp"
+
+#include "engine/log/log.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace troupe::actors {
+namespace {
+
+constexpr milliseconds ask_timeout{5000};
+
+std::string replay_suffix(const std::string& actor) {
+  return "." + actor + ".replay";
+}
+
+/// A topic's name as a pattern that matches nothing else.
+std::string exactly(const std::string& topic) {
+  std::string out = "^";
+  for (const char c : topic) {
+    if (c == '.') out += '\\';
+    out += c;
+  }
+  return out + '$';
+}
+
+kafka::consumer_events events_to(const group_seat& seat) {
+  const auto to = seat.supervisor;
+  kafka::consumer_events events;
+  events.assigned = [to](std::vector<kafka::committed> all) {
+    caf::anon_send(to, group_assigned{std::move(all)});
+  };
+  events.revoked = [to](bool lost) { caf::anon_send(to, group_revoked{lost}); };
+  events.commits = [to](std::vector<kafka::commit_report> all) {
+    caf::anon_send(to, commits_ended{std::move(all)});
+  };
+  events.trouble = [to](error what, bool fatal) {
+    caf::anon_send(to, consumer_trouble{std::move(what), fatal});
+  };
+  events.log = log_kafka;
+  return events;
+}
+
+void make_dlq_topics(const group_seat& seat, const std::map<std::string, std::int32_t>& topics,
+                     const std::set<std::string>& sources) {
+  if (!seat.dlq || !seat.dlq->create) return;
+  for (const auto& source : sources) {
+    const auto at = topics.find(source);
+    if (at == topics.end()) continue;
+    const auto dlq = dlq_topic_of(seat, source);
+    if (topics.contains(dlq)) continue;
+    const auto made = seat.shared->create_topic(dlq, at->second, ask_timeout);
+    if (made)
+      log::info("dlq_created", "created the dead-letter topic",
+                {{"actor", seat.actor}, {"topic", dlq}, {"partitions", at->second}});
+    else
+      log::warning("dlq_not_created", made.failure().detail + "; dead letters will wait, nothing is skipped",
+                   {{"actor", seat.actor}, {"topic", dlq}});
+  }
+}
+
+} // namespace
+
+std::string dlq_topic_of(const group_seat& seat, const std::string& topic) {
+  if (!seat.dlq->topic.empty()) return seat.dlq->topic;
+  const auto suffix = replay_suffix(seat.actor);
+  const auto source = topic.ends_with(suffix) ? topic.substr(0, topic.size() - suffix.size()) : topic;
+  return source + "." + seat.actor + ".dlq";
+}
+
+void show_assigned(const group_seat& seat, const std::vector<topic_partition>& assigned) {
+  std::map<std::string, int> by_topic;
+  if (!seat.consume.is_pattern())
+    for (const auto& topic : seat.consume.topics)
+      by_topic[topic] = 0;
+  for (const auto& where : assigned)
+    ++by_topic[where.topic];
+  for (const auto& [topic, n] : by_topic)
+    seat.shared->metrics
+        .gauge("troupe_assigned_partitions", {{"group", seat.consume.group}, {"topic", topic}})
+        .set(n);
+}
+
+void open_consumer(const group_seat& seat) {
+  seat.shared->chores.run([seat] {
+    const auto answer = [&](std::shared_ptr<kafka::consumer> c, std::optional<error> e) {
+      caf::anon_send(seat.supervisor, consumer_opened{std::move(c), std::move(e)});
+    };
+    auto known = seat.shared->topics(start_timeout);
+    if (!known) return answer(nullptr, known.failure());
+    kafka::consumer_config wanted;
+    wanted.connection = seat.shared->kafka;
+    wanted.group = seat.consume.group;
+    wanted.topics = seat.consume.topics;
+    std::int32_t partitions = 0;
+    std::set<std::string> sources;
+    if (seat.consume.is_pattern()) {
+      // The pattern must not catch what this actor writes itself.
+      wanted.connection.consumer.emplace("topic.blacklist", "^.*\\." + seat.actor + "\\.dlq$");
+      partitions = 16;
+    } else {
+      for (const auto& topic : seat.consume.topics) {
+        sources.insert(topic);
+        // As a pattern, because a topic that does not exist yet is no trouble then.
+        if (seat.dlq && !seat.shared->embedded)
+          wanted.topics.push_back(exactly(topic + replay_suffix(seat.actor)));
+        const auto at = known->find(topic);
+        partitions += at == known->end() ? 1 : at->second;
+      }
+    }
+    make_dlq_topics(seat, *known, sources);
+    // The budget is the actor's; librdkafka counts it per queue that is read.
+    wanted.prefetch_bytes =
+        seat.joint ? seat.prefetch_bytes
+                   : std::clamp(seat.prefetch_bytes / static_cast<std::size_t>(std::max(1, partitions)),
+                                std::size_t{256} << 10, std::size_t{8} << 20);
+    auto opened = kafka::consumer::open(std::move(wanted), events_to(seat));
+    if (!opened) return answer(nullptr, opened.failure());
+    answer(*opened, std::nullopt);
+  });
+}
+
+result<std::int64_t> first_position(const group_seat& seat, kafka::consumer& consumer,
+                                    const topic_partition& where) {
+  const auto marks = consumer.query_watermarks(where, ask_timeout);
+  if (!marks) return marks.failure();
+  // What came by replay is always wanted, whenever the group first looks.
+  const bool all =
+      seat.consume.start == config::start_at::earliest || where.topic.ends_with(replay_suffix(seat.actor));
+  return all ? marks->low : marks->high;
+}
+
+result<std::int64_t> surviving_position(const group_seat& seat, kafka::consumer& consumer,
+                                        const topic_partition& where, std::int64_t wanted) {
+  const auto marks = consumer.query_watermarks(where, ask_timeout);
+  if (!marks) return marks.failure();
+  if (wanted >= marks->low && wanted <= marks->high) return wanted;
+  const bool recreated = wanted > marks->high;
+  const auto lost = recreated ? marks->low : marks->low - wanted;
+  log::error(
+      "offsets_lost",
+      recreated
+          ? "the log ends before this group's position: the topic was recreated; starting at its beginning"
+          : "retention removed events that this group had not read; going on behind the gap",
+      {{"group", seat.consume.group},
+       {"topic", where.topic},
+       {"partition", where.partition},
+       {"position", wanted},
+       {"log_start", marks->low},
+       {"log_end", marks->high},
+       {"lost", lost}});
+  seat.shared->metrics
+      .counter("troupe_lost_offsets_total", {{"group", seat.consume.group},
+                                             {"topic", where.topic},
+                                             {"partition", std::to_string(where.partition)}})
+      .add(static_cast<std::uint64_t>(lost));
+  return marks->low;
+}
+
+namespace {
+
+void find(const group_seat& seat, kafka::consumer& consumer, std::uint32_t generation,
+          std::vector<kafka::committed> partitions, const std::set<topic_partition>& suspects) {
+  positions_found found{generation, std::move(partitions), {}, {}, {}, {}, {}, 0};
+  for (auto& p : found.committed) {
+    auto at = result<std::int64_t>{p.offset.value_or(0)};
+    found.fresh.push_back(!p.offset);
+    if (!p.offset) {
+      p.metadata.clear();
+      at = first_position(seat, consumer, p.where);
+    } else if (suspects.contains(p.where)) {
+      at = surviving_position(seat, consumer, p.where, *p.offset);
+    }
+    if (!at) {
+      found.failure = at.failure();
+      break;
+    }
+    p.offset = *at;
+  }
+  if (seat.dlq && seat.dlq->create && !found.failure &&
+      (seat.consume.is_pattern() || seat.shared->embedded)) {
+    std::set<std::string> sources;
+    for (const auto& p : found.committed)
+      sources.insert(p.where.topic);
+    if (const auto known = seat.shared->topics(ask_timeout)) make_dlq_topics(seat, *known, sources);
+  }
+  caf::anon_send(seat.supervisor, std::move(found));
+}
+
+} // namespace
+
+void find_positions(const group_seat& seat, std::shared_ptr<kafka::consumer> consumer,
+                    std::uint32_t generation, std::vector<kafka::committed> partitions,
+                    std::set<topic_partition> suspects) {
+  seat.shared->chores.run(
+      [seat, consumer = std::move(consumer), generation, partitions = std::move(partitions),
+       suspects = std::move(suspects)] { find(seat, *consumer, generation, partitions, suspects); });
+}
+
+void find_positions_again(const group_seat& seat, std::shared_ptr<kafka::consumer> consumer,
+                          std::uint32_t generation, std::vector<topic_partition> partitions,
+                          std::set<topic_partition> suspects) {
+  seat.shared->chores.run([seat, consumer = std::move(consumer), generation,
+                           partitions = std::move(partitions), suspects = std::move(suspects)] {
+    auto committed = consumer->read_committed(partitions, ask_timeout);
+    if (committed)
+      find(seat, *consumer, generation, std::move(committed).value(), suspects);
+    else
+      caf::anon_send(seat.supervisor,
+                     positions_found{generation, {}, {}, {}, {}, {}, committed.failure(), 0});
+  });
+}
+
+} // namespace troupe::actors

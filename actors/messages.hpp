@@ -1,0 +1,317 @@
+#pragma once
+
+#include "engine/aggregate/count_store.hpp"
+#include "engine/config/model.hpp"
+#include "engine/flow/dispatcher.hpp"
+#include "engine/flow/offset_ledger.hpp"
+#include "engine/handler/handler.hpp"
+#include "engine/kafka/consumer.hpp"
+
+#include <caf/actor.hpp>
+#include <caf/allowed_unsafe_message_type.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Every message that actors send each other, by who sends it to whom. They never leave the process, so they
+/// may hold pointers. `generation` counts the assignments of one supervisor: what belongs to a past one is
+/// dropped by whoever gets it.
+namespace troupe::actors {
+
+// conductor → everybody under it
+struct stop_order {}; ///< drain, commit, leave, quit
+struct new_publisher {
+  caf::actor publisher;
+}; ///< the present one; pending requests go to it again
+struct reload_order {
+  config::actor next;
+}; ///< live changes of one actor
+
+// supervisors → conductor
+struct joined {
+  std::string actor;
+}; ///< the group let it in
+struct gave_up {
+  std::string actor, why;
+  int exit_code;
+}; ///< cannot run; the process must end with this code
+
+// main → conductor
+struct stop_process {
+  int exit_code;
+};
+struct reload_process {
+  std::shared_ptr<const config::settings> next;
+};
+struct who_is_there {}; ///< answered with `roster`
+struct roster {
+  std::vector<std::pair<std::string, caf::actor>> members;
+}; ///< kind, actor
+
+// the consumer's thread → supervisor
+struct group_assigned {
+  std::vector<kafka::committed> partitions;
+};
+struct group_revoked {
+  bool lost;
+};
+struct commits_ended {
+  std::vector<kafka::commit_report> reports;
+};
+struct consumer_trouble {
+  error what;
+  bool fatal;
+};
+struct consumer_closed {
+  bool clean;
+};
+
+// chores → supervisor
+struct consumer_opened {
+  std::shared_ptr<kafka::consumer> consumer;
+  std::optional<error> failure;
+};
+struct positions_found {
+  std::uint32_t generation;
+  std::vector<kafka::committed> committed; ///< offset is set for each
+  std::vector<bool> fresh;                 ///< the group had no commit there
+  std::string ledger;                      ///< of aggregates: the ledger the counts belong to
+  std::vector<std::int64_t> origins;       ///< of aggregates: where counting began, per partition
+  std::vector<std::int64_t> read_from;     ///< of aggregates: beyond the position where the log lost events
+  std::optional<error> failure;
+  int exit_code = 0; ///< with a failure: no use in trying again
+};
+
+// supervisor ⇄ partition_reader
+struct queue_ready {
+  std::shared_ptr<kafka::message_queue> queue;
+};
+struct queue_woke {}; ///< from librdkafka: the queue stopped being empty
+struct offered {
+  std::uint32_t generation;
+  flow::partition_index which;
+  std::vector<flow::admitted> events;
+};
+struct more_wanted {}; ///< the pool has room
+struct settled {
+  std::vector<flow::offset_ledger::slot> slots;
+};
+struct commit_due {
+  bool last;
+}; ///< answered with commit_wanted; `last`: read no more
+struct commit_wanted {
+  std::uint32_t generation;
+  flow::partition_index which;
+  bool last;
+  std::optional<flow::offset_ledger::snapshot> commit; ///< none: nothing to commit
+};
+struct commit_done {
+  bool acknowledged;
+};
+struct position_lost {
+  std::uint32_t generation;
+  topic_partition where;
+  std::string why;
+};
+struct window_changed {
+  flow::window_limits limits;
+};
+
+// supervisor ⇄ worker
+/// One handler call. Shared by the supervisor, the worker and whatever carries the call out.
+struct call {
+  std::uint64_t serial = 0;
+  std::size_t slot = 0;
+  flow::task_id task = 0;
+  record_ptr event;
+  std::shared_ptr<troupe::context> context;
+  std::atomic<bool> begun{false}; ///< set by the worker: from here on call_ended comes, whoever dies
+};
+struct begin_call {
+  std::shared_ptr<call> what;
+};
+struct call_ended {
+  std::size_t slot;
+  std::uint64_t serial;
+  outcome result;
+};
+struct simulated {
+  std::shared_ptr<call> what;
+}; ///< a worker to itself, after the latency
+
+// supervisor ⇄ dead_letter_writer
+struct bury {
+  flow::task_id id;
+  outgoing letter;
+};
+struct buried {
+  flow::task_id id;
+};
+struct bury_again {
+  flow::task_id id;
+}; ///< the writer to itself
+struct bury_answer {
+  flow::task_id id;
+  std::optional<error> failure;
+};
+
+// anybody ⇄ publisher
+struct publish_request {
+  std::uint64_t token;
+  std::vector<outgoing> events;
+  config::acks acks;
+  milliseconds timeout;
+  caf::actor reply_to;
+};
+struct published {
+  std::uint64_t token;
+  std::optional<error> failure;
+};
+/// Calls back exactly once, whatever becomes of the request: at the latest when the last copy is gone.
+class report_once {
+public:
+  explicit report_once(troupe::publisher::report done) : done_{std::move(done)} {}
+  ~report_once() {
+    answer(error{errc::timeout,
+                 "the publisher ended before the broker answered: whether the event was written is unknown"});
+  }
+  report_once(const report_once&) = delete;
+  report_once& operator=(const report_once&) = delete;
+  void answer(result<void> r) {
+    if (!answered_.exchange(true)) done_(std::move(r));
+  }
+
+private:
+  troupe::publisher::report done_;
+  std::atomic<bool> answered_{false};
+};
+struct user_publish {
+  outgoing event;
+  milliseconds deadline;
+  std::shared_ptr<report_once> report;
+};
+struct user_deadline {
+  std::shared_ptr<report_once> report;
+};
+struct flush_producers {
+  milliseconds deadline;
+  caf::actor reply_to;
+};
+struct producers_flushed {
+  bool all;
+};
+
+// supervisor ⇄ aggregator
+struct count_batch {
+  std::shared_ptr<std::vector<kafka::message>> events;
+};
+struct batch_counted {
+  std::uint32_t generation;
+  std::size_t events;
+};
+struct counts_flushed {
+  std::uint32_t generation;
+  std::size_t which;
+  std::int64_t position;
+};
+/// Whether the aggregator can take more: not while Redis does not answer and its counts are full.
+struct counting_blocked {
+  std::uint32_t generation;
+  std::size_t which;
+  bool blocked;
+};
+struct recount_needed {
+  std::uint32_t generation;
+  std::size_t which;
+  std::string why;
+};
+struct flush_settings {
+  milliseconds every;
+  unsigned max_keys;
+};
+struct flush_ended {
+  std::uint64_t serial;
+  result<aggregate::flush_answer> answer;
+};
+struct flush_now {
+  bool last;
+}; ///< `last`: answered with last_flush_done
+struct last_flush_done {
+  std::uint32_t generation;
+  std::size_t which;
+};
+
+// actors to themselves
+struct tick {};
+struct end_of_turn {};
+struct commit_tick {};
+struct deadline_tick {};
+struct flush_tick {};
+struct drain_bound {
+  std::uint64_t serial;
+};
+struct try_again {};
+
+} // namespace troupe::actors
+
+#define TROUPE_MESSAGE(name) CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::actors::name)
+TROUPE_MESSAGE(stop_order)
+TROUPE_MESSAGE(new_publisher)
+TROUPE_MESSAGE(reload_order)
+TROUPE_MESSAGE(joined)
+TROUPE_MESSAGE(gave_up)
+TROUPE_MESSAGE(stop_process)
+TROUPE_MESSAGE(reload_process)
+TROUPE_MESSAGE(who_is_there)
+TROUPE_MESSAGE(roster)
+TROUPE_MESSAGE(group_assigned)
+TROUPE_MESSAGE(group_revoked)
+TROUPE_MESSAGE(commits_ended)
+TROUPE_MESSAGE(consumer_trouble)
+TROUPE_MESSAGE(consumer_closed)
+TROUPE_MESSAGE(consumer_opened)
+TROUPE_MESSAGE(positions_found)
+TROUPE_MESSAGE(queue_ready)
+TROUPE_MESSAGE(queue_woke)
+TROUPE_MESSAGE(offered)
+TROUPE_MESSAGE(more_wanted)
+TROUPE_MESSAGE(settled)
+TROUPE_MESSAGE(commit_due)
+TROUPE_MESSAGE(commit_wanted)
+TROUPE_MESSAGE(commit_done)
+TROUPE_MESSAGE(position_lost)
+TROUPE_MESSAGE(window_changed)
+TROUPE_MESSAGE(begin_call)
+TROUPE_MESSAGE(call_ended)
+TROUPE_MESSAGE(simulated)
+TROUPE_MESSAGE(bury)
+TROUPE_MESSAGE(buried)
+TROUPE_MESSAGE(bury_again)
+TROUPE_MESSAGE(bury_answer)
+TROUPE_MESSAGE(publish_request)
+TROUPE_MESSAGE(published)
+TROUPE_MESSAGE(user_publish)
+TROUPE_MESSAGE(user_deadline)
+TROUPE_MESSAGE(flush_producers)
+TROUPE_MESSAGE(producers_flushed)
+TROUPE_MESSAGE(count_batch)
+TROUPE_MESSAGE(batch_counted)
+TROUPE_MESSAGE(counts_flushed)
+TROUPE_MESSAGE(counting_blocked)
+TROUPE_MESSAGE(recount_needed)
+TROUPE_MESSAGE(flush_settings)
+TROUPE_MESSAGE(flush_ended)
+TROUPE_MESSAGE(flush_now)
+TROUPE_MESSAGE(last_flush_done)
+TROUPE_MESSAGE(tick)
+TROUPE_MESSAGE(end_of_turn)
+TROUPE_MESSAGE(commit_tick)
+TROUPE_MESSAGE(deadline_tick)
+TROUPE_MESSAGE(flush_tick)
+TROUPE_MESSAGE(drain_bound)
+TROUPE_MESSAGE(try_again)
+#undef TROUPE_MESSAGE

@@ -1,0 +1,95 @@
+#include "actors/publisher.hpp"
+
+#include <caf/send.hpp>
+
+namespace troupe::actors {
+namespace {
+
+/// Answers once, when the last of a request's events is reported.
+struct request_progress {
+  std::atomic<std::size_t> left;
+  std::mutex lock;
+  std::optional<error> failure;
+};
+
+} // namespace
+
+caf::behavior publisher_state::make_behavior(services* s) {
+  shared = s;
+  sent = &s->metrics.counter("messaging_client_sent_messages_total", {{"messaging_system", "kafka"}});
+  return {
+      [this](const publish_request& m) {
+        auto out = shared->producer(m.acks, m.timeout);
+        if (!out) {
+          self->send(m.reply_to, published{m.token, out.failure()});
+          return;
+        }
+        auto progress = std::make_shared<request_progress>();
+        progress->left = m.events.size();
+        for (const auto& event : m.events) {
+          (*out)->produce(event,
+                          [progress, token = m.token, to = m.reply_to, n = sent](result<kafka::delivery> r) {
+                            if (r) {
+                              n->add();
+                            } else {
+                              const std::lock_guard hold{progress->lock};
+                              // What can never be published decides over what can be tried again.
+                              if (!progress->failure || r.failure().code == errc::too_large)
+                                progress->failure = r.failure();
+                            }
+                            if (progress->left.fetch_sub(1) == 1)
+                              caf::anon_send(to, published{token, progress->failure});
+                          });
+        }
+      },
+      [this](const user_publish& m) {
+        auto out = shared->producer(config::acks::all, config::publish{}.timeout);
+        if (!out) {
+          m.report->answer(out.failure());
+          return;
+        }
+        self->delayed_send(self, m.deadline, user_deadline{m.report});
+        (*out)->produce(m.event, [report = m.report, n = sent](result<kafka::delivery> r) {
+          if (r) n->add();
+          report->answer(r ? result<void>{} : result<void>{r.failure()});
+        });
+      },
+      [](const user_deadline& m) {
+        m.report->answer(
+            error{errc::timeout,
+                  "no acknowledgement within the deadline: whether the event was written is unknown"});
+      },
+      [this](const flush_producers& m) {
+        // Waiting is not for an actor's thread.
+        shared->chores.run([s = shared, m] {
+          caf::anon_send(m.reply_to, producers_flushed{s->flush_producers(m.deadline)});
+        });
+      },
+      [this](const stop_order&) { self->quit(); },
+  };
+}
+
+caf::behavior publisher(caf::stateful_actor<publisher_state>* self, services* shared) {
+  return self->state.make_behavior(shared);
+}
+
+void publisher_front::publish(outgoing event, milliseconds deadline, report done) {
+  caf::actor to;
+  {
+    const std::lock_guard hold{lock_};
+    to = actor_;
+  }
+  auto once = std::make_shared<report_once>(std::move(done));
+  if (!to) {
+    once->answer(error{errc::unavailable, "the engine is not running"});
+    return;
+  }
+  caf::anon_send(to, user_publish{std::move(event), deadline, std::move(once)});
+}
+
+void publisher_front::point_to(caf::actor now) {
+  const std::lock_guard hold{lock_};
+  actor_ = std::move(now);
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,211 @@
+#include "actors/runtime.hpp"
+
+#include "actors/conductor.hpp"
+#include "actors/services.hpp"
+#include "engine/http/server.hpp"
+#include "engine/log/log.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <thread>
+
+namespace troupe {
+namespace {
+
+using namespace actors;
+
+struct system_config : caf::actor_system_config {
+  system_config() {
+    // Work stealing polls; sharing sleeps (0.0 % of a core when idle), and its latency is lower as well.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", std::max(2U, std::thread::hardware_concurrency()));
+    set("scheduler.max-throughput", 100U);
+    set("logger.verbosity", caf::atom("quiet"));
+  }
+};
+
+http::response admin_answer(services& s, const http::request& q) {
+  if (q.method != "GET" && q.method != "HEAD") return {405, "text/plain; charset=utf-8", "only GET\n"};
+  if (q.path == "/livez") return {200, "text/plain; charset=utf-8", "ok\n"};
+  if (q.path == "/readyz")
+    return s.ready ? http::response{200, "text/plain; charset=utf-8", "ready\n"}
+                   : http::response{503, "text/plain; charset=utf-8",
+                                    s.stopping ? "stopping\n"
+                                               : "not ready: a consumer has not joined its group yet\n"};
+  if (q.path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", s.metrics.render()};
+  return {404, "text/plain; charset=utf-8", "there is /metrics, /livez and /readyz\n"};
+}
+
+/// Every topic that an actor of this config reads or writes, for the embedded broker.
+std::vector<std::string> topics_of(const config::settings& settings) {
+  std::vector<std::string> all;
+  for (const auto& a : settings.actors) {
+    if (const auto* w = std::get_if<config::worker_actor>(&a.kind)) {
+      if (!w->consume.is_pattern()) all.insert(all.end(), w->consume.topics.begin(), w->consume.topics.end());
+      if (w->publish) all.push_back(w->publish->topic);
+    } else if (const auto* c = std::get_if<config::aggregate_actor>(&a.kind)) {
+      if (!c->consume.is_pattern()) all.insert(all.end(), c->consume.topics.begin(), c->consume.topics.end());
+    } else {
+      all.push_back(std::get<config::generate_actor>(a.kind).topic);
+    }
+  }
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+constexpr std::int32_t embedded_partitions = 4;
+
+} // namespace
+
+struct runtime::impl {
+  impl(config::settings s, const handlers& h) : shared{std::move(s), h} {}
+
+  services shared;
+  publisher_front front;
+  system_config system_settings;
+  std::unique_ptr<caf::actor_system> system;
+  caf::actor conductor;
+  std::unique_ptr<http::server> admin;
+  std::function<void(int)> ended;
+  std::atomic<bool> over{false};
+
+  result<void> connect();
+  void raise_conductor();
+  /// Ends once; a conductor that died is raised again with everything under it.
+  void watch_conductor();
+};
+
+result<void> runtime::impl::connect() {
+  const auto& s = shared.settings;
+  shared.kafka = {s.kafka.brokers, s.kafka.properties, s.kafka.consumer, s.kafka.producer,
+                  s.kafka.embedded()};
+  if (s.kafka.embedded()) {
+    auto broker = kafka::embedded_broker::start();
+    if (!broker) return broker.failure();
+    shared.embedded = std::move(broker).value();
+    shared.kafka.brokers = shared.embedded->bootstrap();
+    log::warning("embedded_broker",
+                 "running on an embedded broker: in memory, in this process, at most 5 MiB per partition; "
+                 "for trials only",
+                 {{"brokers", shared.kafka.brokers}});
+    for (const auto& topic : topics_of(s))
+      if (const auto made = shared.embedded->create_topic(topic, embedded_partitions); !made)
+        return made.failure();
+  }
+  if (const auto topics = shared.topics(start_timeout); !topics) return topics.failure();
+  if (s.needs_redis()) {
+    auto to = redis::parse_url(s.redis_url);
+    if (!to) return error{errc::bad_config, to.failure().detail};
+    shared.redis = redis::client::open(*to);
+    const auto pong = shared.redis->call({{"PING"}});
+    if (!pong || pong->front().kind == redis::reply::type::failure)
+      return error{errc::unavailable, "Redis at " + to->shown() + " does not answer: " +
+                                          (pong ? pong->front().text : pong.failure().detail) +
+                                          "; start it, or set redis.url"};
+  }
+  return {};
+}
+
+void runtime::impl::raise_conductor() {
+  conductor = system->spawn(actors::conductor, &shared, &front, [this](int code) {
+    if (!over.exchange(true)) ended(code);
+  });
+  watch_conductor();
+}
+
+void runtime::impl::watch_conductor() {
+  conductor->attach_functor([this](const caf::error& why) {
+    if (over || !why) return;
+    log::error("actor_died", "the conductor died; everything under it starts again");
+    shared.metrics.counter("troupe_actor_restarts_total", {{"kind", "conductor"}}).add();
+    shared.ready = false;
+    // Not from within the dying actor.
+    shared.chores.run([this] {
+      if (!over) raise_conductor();
+    });
+  });
+}
+
+runtime::runtime(std::unique_ptr<impl> i) : impl_{std::move(i)} {}
+
+result<std::unique_ptr<runtime>> runtime::start(config::settings settings, const handlers& h,
+                                                run_options options, std::function<void(int)> ended) {
+  auto i = std::make_unique<impl>(std::move(settings), h);
+  i->ended = std::move(ended);
+  for (const auto& name : options.rebuild)
+    i->shared.mark_rebuild(name);
+  for (const auto& name : options.adopt)
+    i->shared.mark_adopt(name);
+  i->shared.publisher = &i->front;
+  if (const auto connected = i->connect(); !connected) return connected.failure();
+  i->shared.metrics.on_scrape([s = &i->shared] { s->lag.refresh(); });
+  if (const auto& listen = i->shared.settings.admin_listen; !listen.empty()) {
+    auto server =
+        http::server::start(listen, [s = &i->shared](const http::request& q) { return admin_answer(*s, q); });
+    if (!server) return server.failure();
+    i->admin = std::move(server).value();
+  }
+  i->system = std::make_unique<caf::actor_system>(i->system_settings);
+  i->raise_conductor();
+  return std::unique_ptr<runtime>{new runtime{std::move(i)}};
+}
+
+runtime::~runtime() {
+  impl_->over = true;
+  impl_->admin.reset();
+  if (impl_->conductor) caf::anon_send_exit(impl_->conductor, caf::exit_reason::kill);
+  impl_->front.point_to(nullptr);
+  impl_->conductor = nullptr;
+  impl_->system.reset();
+}
+
+void runtime::stop(int exit_code) {
+  caf::anon_send(impl_->conductor, stop_process{exit_code});
+}
+
+void runtime::reload(config::settings next) {
+  caf::anon_send(impl_->conductor, reload_process{std::make_shared<const config::settings>(std::move(next))});
+}
+
+troupe::publisher& runtime::publish() {
+  return impl_->front;
+}
+bool runtime::ready() const {
+  return impl_->shared.ready;
+}
+std::string runtime::brokers() const {
+  return impl_->shared.kafka.brokers;
+}
+std::string runtime::metrics() const {
+  return impl_->shared.metrics.render();
+}
+
+bool runtime::kill_one(const std::string& kind) {
+  if (kind == "conductor") {
+    caf::anon_send_exit(impl_->conductor, caf::exit_reason::kill);
+    return true;
+  }
+  caf::scoped_actor self{*impl_->system};
+  std::vector<std::pair<std::string, caf::actor>> found;
+  const auto ask = [&](const caf::actor& whom) {
+    self->request(whom, std::chrono::seconds{5}, who_is_there{})
+        .receive([&](roster& r) { found.insert(found.end(), r.members.begin(), r.members.end()); },
+                 [](caf::error&) {});
+  };
+  ask(impl_->conductor);
+  const auto top = found;
+  for (const auto& [what, actor] : top)
+    if (what == "supervisor") ask(actor);
+  const auto at =
+      std::find_if(found.begin(), found.end(), [&](const auto& m) { return m.first == kind && m.second; });
+  if (at == found.end()) return false;
+  caf::anon_send_exit(at->second, caf::exit_reason::kill);
+  return true;
+}
+
+} // namespace troupe

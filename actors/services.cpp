@@ -1,0 +1,114 @@
+#include "actors/services.hpp"
+
+#include "engine/log/log.hpp"
+
+#include <algorithm>
+
+namespace troupe::actors {
+
+void lag_board::update(const std::string& group, const topic_partition& where, std::int64_t position,
+                       const std::shared_ptr<kafka::consumer>& consumer) {
+  const std::lock_guard hold{lock_};
+  entries_[{group, where}] = {position, consumer};
+}
+
+void lag_board::remove(const std::string& group, const topic_partition& where) {
+  const std::lock_guard hold{lock_};
+  entries_.erase({group, where});
+  registry_.drop_gauge(
+      "troupe_consumer_lag_messages",
+      {{"group", group}, {"topic", where.topic}, {"partition", std::to_string(where.partition)}});
+}
+
+void lag_board::refresh() {
+  const std::lock_guard hold{lock_};
+  for (const auto& [key, e] : entries_) {
+    const auto consumer = e.consumer.lock();
+    const auto marks = consumer ? consumer->cached_watermarks(key.second) : std::nullopt;
+    if (!marks) continue; // unknown is no series, never 0
+    registry_
+        .gauge("troupe_consumer_lag_messages", {{"group", key.first},
+                                                {"topic", key.second.topic},
+                                                {"partition", std::to_string(key.second.partition)}})
+        .set(static_cast<double>(std::max<std::int64_t>(0, marks->high - std::max(e.position, marks->low))));
+  }
+}
+
+bool services::take_rebuild(const std::string& actor) {
+  const std::lock_guard hold{marks_lock_};
+  return rebuild_.erase(actor) > 0;
+}
+
+bool services::take_adopt(const std::string& actor) {
+  const std::lock_guard hold{marks_lock_};
+  return adopt_.erase(actor) > 0;
+}
+
+void services::mark_rebuild(const std::string& actor) {
+  const std::lock_guard hold{marks_lock_};
+  rebuild_.insert(actor);
+}
+
+void services::mark_adopt(const std::string& actor) {
+  const std::lock_guard hold{marks_lock_};
+  adopt_.insert(actor);
+}
+
+std::shared_ptr<std::atomic<std::size_t>> services::calls_of(const std::string& actor) {
+  const std::lock_guard hold{marks_lock_};
+  auto& count = calls_[actor];
+  if (!count) count = std::make_shared<std::atomic<std::size_t>>(0);
+  return count;
+}
+
+result<std::map<std::string, std::int32_t>> services::topics(milliseconds timeout) {
+  auto admin = kafka::admin::open(kafka);
+  if (!admin) return admin.failure();
+  return (*admin)->topics(timeout);
+}
+
+result<void> services::create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout) {
+  if (embedded) return embedded->create_topic(name, partitions);
+  auto admin = kafka::admin::open(kafka);
+  if (!admin) return admin.failure();
+  return (*admin)->create_topic(name, partitions, timeout);
+}
+
+result<std::shared_ptr<kafka::producer>> services::producer(config::acks acks, milliseconds timeout) {
+  const std::lock_guard hold{producers_lock_};
+  const auto key = std::pair{acks, timeout};
+  if (const auto at = producers_.find(key); at != producers_.end()) return at->second;
+  kafka::producer_config wanted;
+  wanted.connection = kafka;
+  wanted.acks_all = acks == config::acks::all;
+  wanted.timeout = timeout;
+  wanted.trouble = [](const error& e, bool fatal) {
+    log::write(fatal ? log::level::error : log::level::warning, "producer_trouble", e.detail);
+  };
+  wanted.log = log_kafka;
+  auto made = kafka::producer::open(std::move(wanted));
+  if (made) producers_.emplace(key, *made);
+  return made;
+}
+
+bool services::flush_producers(milliseconds deadline) {
+  std::map<std::pair<config::acks, milliseconds>, std::shared_ptr<kafka::producer>> all;
+  {
+    const std::lock_guard hold{producers_lock_};
+    all = producers_;
+  }
+  const auto until = std::chrono::steady_clock::now() + deadline;
+  bool clean = true;
+  for (const auto& [key, p] : all) {
+    const auto left = std::chrono::duration_cast<milliseconds>(until - std::chrono::steady_clock::now());
+    clean = p->flush(std::max(left, milliseconds{0})) && clean;
+  }
+  return clean;
+}
+
+void log_kafka(int level, const std::string& facility, const std::string& text) {
+  const auto at = level <= 3 ? log::level::warning : level <= 4 ? log::level::info : log::level::debug;
+  log::write(at, "librdkafka", text, {{"facility", facility}});
+}
+
+} // namespace troupe::actors

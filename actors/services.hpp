@@ -1,0 +1,95 @@
+#pragma once
+
+#include "engine/config/model.hpp"
+#include "engine/handler/executor.hpp"
+#include "engine/handler/handler.hpp"
+#include "engine/http/client.hpp"
+#include "engine/kafka/admin.hpp"
+#include "engine/kafka/connection.hpp"
+#include "engine/kafka/consumer.hpp"
+#include "engine/kafka/embedded.hpp"
+#include "engine/kafka/producer.hpp"
+#include "engine/metrics/registry.hpp"
+#include "engine/redis/client.hpp"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace troupe::actors {
+
+/// How far each partition's group has come, for the lag on /metrics: written by supervisors, read by the
+/// scraper's thread. Thread-safe.
+class lag_board {
+public:
+  explicit lag_board(metrics::registry& registry) : registry_{registry} {}
+  void update(const std::string& group, const topic_partition& where, std::int64_t position,
+              const std::shared_ptr<kafka::consumer>& consumer);
+  void remove(const std::string& group, const topic_partition& where);
+  /// Sets the gauges.
+  void refresh();
+
+private:
+  struct entry {
+    std::int64_t position = 0;
+    std::weak_ptr<kafka::consumer> consumer;
+  };
+  metrics::registry& registry_;
+  std::mutex lock_;
+  std::map<std::pair<std::string, topic_partition>, entry> entries_;
+};
+
+/// What the actors of a process share and do not own; outlives all of them.
+struct services {
+  explicit services(config::settings s, const handlers& h)
+      : settings{std::move(s)}, handlers{h}, lag{metrics} {}
+
+  config::settings settings;
+  const troupe::handlers& handlers;
+  metrics::registry metrics;
+  lag_board lag;
+  kafka::connection kafka;
+  std::unique_ptr<kafka::embedded_broker> embedded; ///< with `kafka.brokers: embedded`
+  std::shared_ptr<redis::client> redis;             ///< none where no actor needs it
+  http::client http;
+  executor chores{4}; ///< start-up and rebalance work that waits for Kafka or Redis
+  std::atomic<troupe::publisher*> publisher{nullptr};
+  /// True once for an actor named by --rebuild, or by --adopt.
+  bool take_rebuild(const std::string& actor);
+  bool take_adopt(const std::string& actor);
+  void mark_rebuild(const std::string& actor);
+  void mark_adopt(const std::string& actor);
+
+  // What /livez and /readyz tell.
+  std::atomic<bool> ready{false}, stopping{false};
+  std::atomic<bool> started{false}; ///< was ready once: from then on outages are waited for
+
+  /// Topics with partition counts; the embedded broker creates what it lacks instead of knowing nothing.
+  result<std::map<std::string, std::int32_t>> topics(milliseconds timeout);
+  result<void> create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout);
+
+  /// Handler calls of an actor that have begun and not ended, whichever life of its supervisor began them.
+  std::shared_ptr<std::atomic<std::size_t>> calls_of(const std::string& actor);
+
+  /// The shared producers, by what librdkafka can only set for a whole client.
+  result<std::shared_ptr<kafka::producer>> producer(config::acks acks, milliseconds timeout);
+  /// Flushes them all; true if nothing is left.
+  bool flush_producers(milliseconds deadline);
+
+private:
+  std::mutex marks_lock_, producers_lock_;
+  std::set<std::string> rebuild_, adopt_;
+  std::map<std::pair<config::acks, milliseconds>, std::shared_ptr<kafka::producer>> producers_;
+  std::map<std::string, std::shared_ptr<std::atomic<std::size_t>>> calls_;
+};
+
+/// How long the brokers may take to answer at the start before the process gives up (exit 69).
+constexpr milliseconds start_timeout{10'000};
+
+void log_kafka(int level, const std::string& facility, const std::string& text);
+
+} // namespace troupe::actors

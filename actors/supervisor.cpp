@@ -1,0 +1,442 @@
+#include "actors/supervisor.hpp"
+
+#include "actors/partition_reader.hpp"
+#include "engine/log/log.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace troupe::actors {
+namespace {
+
+constexpr milliseconds commit_every{200};
+/// What the last commits and the goodbye to the group may take after a drain.
+constexpr milliseconds goodbye{2000};
+
+} // namespace
+
+void supervisor_state::on_assigned(const group_assigned& m) {
+  if (stopping) return; // the closing consumer answers by itself
+  was_lost = false;
+  assignment = m.partitions;
+  ++generation;
+  count.rebalances->add();
+  log::info("assigned", "the group assigned partitions",
+            {{"actor", actor.name},
+             {"group", spec.consume.group},
+             {"partitions", static_cast<std::int64_t>(assignment.size())}});
+  if (!told_joined) {
+    told_joined = true;
+    self->send(conductor, joined{actor.name});
+  }
+  find_again(true);
+}
+
+/// `first`: the consumer has just asked for the commits; otherwise they are asked for again.
+void supervisor_state::find_again(bool first) {
+  if (assignment.empty()) {
+    consumer->assign({});
+    at = step::running;
+    pool->resume();
+    return;
+  }
+  at = step::leaving;
+  if (first) {
+    find_positions(seat, consumer, generation, assignment, suspects);
+  } else {
+    std::vector<topic_partition> where;
+    for (const auto& p : assignment)
+      where.push_back(p.where);
+    find_positions_again(seat, consumer, generation, std::move(where), suspects);
+  }
+}
+
+void supervisor_state::on_positions(const positions_found& m) {
+  if (m.generation != generation || purpose != drain_for::none) return;
+  if (m.failure) {
+    log::warning("positions_unknown", m.failure->detail + "; asking again", {{"actor", actor.name}});
+    self->delayed_send(self, milliseconds{1000}, try_again{});
+    return;
+  }
+  // Calls of a supervisor that died may still run: their keys are not free yet.
+  const bool inherited = route->under_way->load() > 0 && busy_slots() == 0;
+  if (inherited && std::chrono::steady_clock::now() < born + spec.deadline) {
+    self->delayed_send(self, milliseconds{50}, positions_found{m});
+    return;
+  }
+  suspects.clear();
+  std::vector<kafka::position> start;
+  std::vector<kafka::commit_request> first_commits;
+  members.clear();
+  for (std::size_t i = 0; i < m.committed.size(); ++i) {
+    const auto& p = m.committed[i];
+    const auto which = static_cast<flow::partition_index>(i);
+    auto offset = *p.offset;
+    // A group without a commit begins at one place, however often it looks before its first commit.
+    if (m.fresh[i]) {
+      offset = first_positions.try_emplace(p.where, offset).first->second;
+      if (spec.consume.start == config::start_at::latest) first_commits.push_back({p.where, offset, {}});
+    }
+    reader_seat birth;
+    birth.shared = shared;
+    birth.supervisor = caf::actor_cast<caf::actor>(self);
+    birth.generation = generation;
+    birth.which = which;
+    birth.where = p.where;
+    birth.start = offset;
+    birth.recorded = flow::decode_metadata(p.metadata, offset);
+    birth.limits = {spec.consume.window, spec.consume.window_bytes};
+    birth.group = spec.consume.group;
+    pool->add_partition(which);
+    members.emplace_back();
+    members.back().where = p.where;
+    members.back().committed = offset;
+    members.back().reader = self->spawn<caf::linked + caf::monitored>(partition_reader, std::move(birth));
+    ++readers_alive;
+    // The queue is taken before the assignment, so that nothing lands in the consumer's own.
+    members.back().first_commit = m.fresh[i] && spec.consume.start == config::start_at::latest;
+    const auto reader = members.back().reader;
+    auto queue = std::make_shared<kafka::message_queue>(
+        consumer->queue_of(p.where, [reader] { caf::anon_send(reader, queue_woke{}); }));
+    self->send(reader, queue_ready{std::move(queue)});
+    start.push_back({p.where, offset});
+    shared->lag.update(spec.consume.group, p.where, offset, consumer);
+  }
+  std::vector<topic_partition> taken;
+  for (const auto& p : start)
+    taken.push_back(p.where);
+  show_assigned(seat, taken);
+  consumer->assign(std::move(start));
+  // Without this, a crash before the first commit would begin at another end of the log (start: latest).
+  if (!first_commits.empty()) consumer->commit(std::move(first_commits));
+  pool->resume();
+  at = step::running;
+  after();
+}
+
+void supervisor_state::begin_drain(drain_for why) {
+  purpose = std::max(purpose, why);
+  if (at != step::running) return; // under way already, or nothing runs yet
+  at = step::draining;
+  pool->drain();
+  const auto bound = purpose == drain_for::stop ? std::max(shared->settings.shutdown_deadline - goodbye,
+                                                           shared->settings.shutdown_deadline / 2)
+                                                : shared->settings.shutdown_revoke;
+  self->delayed_send(self, was_lost ? milliseconds{0} : bound, drain_bound{++drain_serial});
+  check_drained();
+}
+
+void supervisor_state::check_drained() {
+  if (at == step::draining && pool->under_way() == 0) take_last_commits();
+}
+
+void supervisor_state::take_last_commits() {
+  end_turn(); // what is settled reaches the readers before they are asked
+  at = step::committing;
+  if (was_lost) {
+    leave_partitions(); // commits would be refused
+    return;
+  }
+  self->delayed_send(self, goodbye, drain_bound{++drain_serial});
+  last_awaited = 0;
+  for (const auto& m : members) {
+    if (!m.reader) continue;
+    self->send(m.reader, commit_due{true});
+    ++last_awaited;
+  }
+  if (last_awaited == 0) leave_partitions();
+}
+
+void supervisor_state::on_commit_wanted(commit_wanted& m) {
+  if (m.generation != generation || m.which >= members.size()) return;
+  if (m.commit) {
+    commits.push_back({members[m.which].where, m.commit->offset, std::move(m.commit->metadata)});
+    if (m.last) ++commits_awaited;
+  }
+  if (!m.last) {
+    if (!turn_scheduled) {
+      turn_scheduled = true;
+      self->send(self, end_of_turn{});
+    }
+    return;
+  }
+  if (at != step::committing || last_awaited == 0 || --last_awaited > 0) return;
+  send_commits();
+  if (commits_awaited == 0) leave_partitions();
+}
+
+void supervisor_state::send_commits() {
+  if (!commits.empty()) consumer->commit(std::exchange(commits, {}));
+}
+
+void supervisor_state::on_commits_ended(const commits_ended& m) {
+  for (const auto& report : m.reports) {
+    (report.failure ? count.commits_failed : count.commits_ok)->add();
+    const auto which = std::find_if(members.begin(), members.end(),
+                                    [&](const member& p) { return p.where == report.where; });
+    if (which == members.end()) continue;
+    if (report.failure) {
+      log::warning(
+          "commit_failed", report.failure->detail,
+          {{"actor", actor.name}, {"topic", report.where.topic}, {"partition", report.where.partition}});
+      which->dirty = true;
+    } else {
+      which->committed = report.offset;
+      shared->lag.update(spec.consume.group, report.where, report.offset, consumer);
+    }
+    if (std::exchange(which->first_commit, false)) continue;
+    if (which->reader) self->send(which->reader, commit_done{!report.failure});
+    if (at == step::committing && last_awaited == 0 && commits_awaited > 0 && --commits_awaited == 0) {
+      leave_partitions();
+      return;
+    }
+  }
+  if (at == step::running && !commit_armed &&
+      std::any_of(members.begin(), members.end(), [](const member& p) { return p.dirty; })) {
+    commit_armed = true;
+    self->delayed_send(self, commit_every, commit_tick{});
+  }
+}
+
+void supervisor_state::leave_partitions() {
+  at = step::leaving;
+  const auto now = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < members.size(); ++i) {
+    pool->drop_partition(static_cast<flow::partition_index>(i), now);
+    shared->lag.remove(spec.consume.group, members[i].where);
+    if (members[i].reader) self->send(members[i].reader, stop_order{});
+  }
+  show_assigned(seat, {});
+  commits.clear();
+  commits_awaited = last_awaited = 0;
+  if (readers_alive == 0) on_readers_gone();
+}
+
+void supervisor_state::on_readers_gone() {
+  members.clear();
+  const auto why = std::exchange(purpose, drain_for::none);
+  if (why == drain_for::restart) {
+    ++generation;
+    find_again(false);
+  } else if (why == drain_for::revoke) {
+    ++generation;
+    assignment.clear();
+    consumer->release();
+  } else if (why == drain_for::stop) {
+    ++generation;
+    const auto me = caf::actor_cast<caf::actor>(self);
+    consumer->close(goodbye, [me](bool clean) { caf::anon_send(me, consumer_closed{clean}); });
+  }
+}
+
+void supervisor_state::on_down(const caf::down_msg& m) {
+  const auto is = [&](const caf::actor& a) { return a && a.address() == m.source; };
+  if (is(writer)) {
+    log::error("actor_died", "the dead-letter writer died and is replaced", {{"actor", actor.name}});
+    shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "dead_letter_writer"}}).add();
+    spawn_writer();
+    for (const auto& letter : pool->unburied())
+      ask_bury(letter);
+    return;
+  }
+  for (std::size_t i = 0; i < slots.size(); ++i)
+    if (is(slots[i].worker)) return on_worker_down(i);
+  for (auto& left : members) {
+    if (!is(left.reader)) continue;
+    left.reader = nullptr;
+    --readers_alive;
+    if (at == step::leaving) {
+      if (readers_alive == 0) on_readers_gone();
+      return;
+    }
+    log::error("actor_died", "a partition reader died; its partition starts again from its commit",
+               {{"actor", actor.name}, {"topic", left.where.topic}, {"partition", left.where.partition}});
+    shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "partition_reader"}}).add();
+    if (at == step::committing && last_awaited > 0 && --last_awaited == 0) {
+      send_commits();
+      if (commits_awaited == 0) leave_partitions();
+    } else if (at == step::running) {
+      begin_drain(drain_for::restart);
+    }
+    return;
+  }
+}
+
+void supervisor_state::on_trouble(const consumer_trouble& m) {
+  log::write(m.fatal ? log::level::error : log::level::warning, "consumer_trouble", m.what.detail,
+             {{"actor", actor.name}, {"group", spec.consume.group}});
+  // A fatal error ends the membership: a new supervisor takes a new seat.
+  if (m.fatal) self->quit(caf::sec::runtime_error);
+}
+
+void supervisor_state::quit_now() {
+  for (const auto& s : slots)
+    if (s.worker) self->send(s.worker, stop_order{});
+  if (writer) self->send(writer, stop_order{});
+  self->quit();
+}
+
+caf::behavior supervisor_state::make_behavior(services* s, config::actor what, caf::actor above,
+                                              caf::actor out) {
+  shared = s;
+  actor = std::move(what);
+  spec = std::get<config::worker_actor>(actor.kind);
+  conductor = std::move(above);
+  publisher = std::move(out);
+  seat = {
+      shared, caf::actor_cast<caf::actor>(self), actor.name, spec.consume, spec.dlq, std::size_t{64} << 20,
+      false};
+  born = std::chrono::steady_clock::now();
+  set_up_pool();
+  open_consumer(seat);
+  self->set_down_handler([this](caf::down_msg& m) { on_down(m); });
+  // Linked both ways so that none outlives the supervisor; a child's death is on_down's business.
+  self->set_exit_handler([this](caf::exit_msg& m) {
+    if (m.source == conductor.address()) self->quit(std::move(m.reason));
+  });
+  return {
+      [this](const consumer_opened& m) {
+        if (m.failure && m.failure->code != errc::bad_config && shared->started && !stopping) {
+          self->delayed_send(self, milliseconds{1000}, try_again{});
+          return;
+        }
+        if (m.failure) {
+          self->send(conductor,
+                     gave_up{actor.name, m.failure->detail, m.failure->code == errc::bad_config ? 78 : 69});
+          quit_now();
+          return;
+        }
+        consumer = m.consumer;
+        if (stopping) {
+          purpose = drain_for::stop;
+          on_readers_gone();
+        }
+      },
+      [this](const group_assigned& m) { on_assigned(m); },
+      [this](const positions_found& m) { on_positions(m); },
+      [this](const group_revoked& m) {
+        was_lost = m.lost;
+        if (stopping) return; // closing answers by itself
+        if (at == step::running && !members.empty())
+          begin_drain(drain_for::revoke);
+        else if (at == step::draining || at == step::committing || readers_alive > 0)
+          purpose = std::max(purpose, drain_for::revoke);
+        else {
+          purpose = drain_for::revoke;
+          on_readers_gone();
+        }
+      },
+      [this](offered& m) {
+        if (m.generation != generation || m.which >= members.size()) return;
+        members[m.which].owed = true;
+        pool->offer(m.which, std::move(m.events));
+        after();
+      },
+      [this](commit_wanted& m) { on_commit_wanted(m); },
+      [this](const commits_ended& m) { on_commits_ended(m); },
+      [this](const position_lost& m) {
+        if (m.generation != generation) return;
+        suspects.insert(m.where);
+        begin_drain(drain_for::restart);
+      },
+      [this](const consumer_trouble& m) { on_trouble(m); },
+      [this](const consumer_closed& m) {
+        if (!m.clean)
+          log::warning("left_without_goodbye", "the group did not answer in time", {{"actor", actor.name}});
+        if (abandoned)
+          self->send(conductor, gave_up{actor.name, "handlers were still running at the deadline", 75});
+        consumer.reset();
+        quit_now();
+      },
+      [this](call_ended& m) { on_call_ended(m); },
+      [this](const published& m) {
+        pool->published(m.token, m.failure, std::chrono::steady_clock::now(), wall_ms(), actions);
+        after();
+      },
+      [this](const buried& m) {
+        pool->dead_letter_written(m.id, actions);
+        after();
+      },
+      [this](const tick&) {
+        tick_armed.reset();
+        pool->tick(std::chrono::steady_clock::now(), actions);
+        after();
+      },
+      [this](const end_of_turn&) {
+        turn_scheduled = false;
+        end_turn();
+      },
+      [this](const commit_tick&) {
+        commit_armed = false;
+        if (at != step::running) return;
+        for (auto& p : members)
+          if (std::exchange(p.dirty, false) && p.reader) self->send(p.reader, commit_due{false});
+      },
+      [this](const deadline_tick&) {
+        deadline_armed = false;
+        on_deadlines();
+        after();
+      },
+      [this](const drain_bound& m) {
+        if (m.serial != drain_serial) return;
+        if (at == step::draining) {
+          for (const auto& x : slots)
+            if (x.calling) x.calling->context->cancel();
+          log::warning("abandoned",
+                       "calls still run at the end of the drain; their events will be delivered again",
+                       {{"actor", actor.name}, {"calls", static_cast<std::int64_t>(pool->running())}});
+          abandoned = true;
+          take_last_commits();
+        } else if (at == step::committing) {
+          leave_partitions();
+        }
+      },
+      [this](const try_again&) {
+        if (!consumer) {
+          open_consumer(seat);
+          return;
+        }
+        if (at == step::leaving && members.empty() && purpose == drain_for::none && !assignment.empty())
+          find_again(false);
+      },
+      [this](const new_publisher& m) {
+        publisher = m.publisher;
+        for (const auto& p : pool->unpublished())
+          ask_publish(p);
+      },
+      [this](const reload_order& m) { reload(m.next); },
+      [this](const who_is_there&) {
+        roster all;
+        all.members.emplace_back("dead_letter_writer", writer);
+        for (const auto& m : members)
+          all.members.emplace_back("partition_reader", m.reader);
+        for (const auto& x : slots)
+          all.members.emplace_back("worker", x.worker);
+        return all;
+      },
+      [this](const stop_order&) {
+        if (std::exchange(stopping, true)) return;
+        abandoned = false;
+        if (!consumer) return; // consumer_opened goes on
+        if (at == step::running && !members.empty()) {
+          begin_drain(drain_for::stop);
+        } else if (at == step::leaving && readers_alive == 0) {
+          purpose = drain_for::stop;
+          on_readers_gone();
+        } else if (at == step::running) {
+          purpose = drain_for::stop;
+          on_readers_gone();
+        } else {
+          purpose = drain_for::stop;
+        }
+      },
+  };
+}
+
+caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, services* shared, config::actor what,
+                         caf::actor conductor, caf::actor publisher) {
+  return self->state.make_behavior(shared, std::move(what), std::move(conductor), std::move(publisher));
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,138 @@
+#pragma once
+
+#include "actors/group.hpp"
+#include "actors/messages.hpp"
+#include "actors/services.hpp"
+#include "actors/worker.hpp"
+#include "engine/policy/restart_budget.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+
+#include <deque>
+#include <set>
+
+namespace troupe::actors {
+
+/// One configured actor with a handler: the pool, the retry schedule, the breaker and the seat in the
+/// consumer group. What to do is decided by flow::dispatcher; this shell carries it out and keeps everybody
+/// alive.
+///
+/// An assignment goes through: assigned → positions found → readers spawned → running → draining (revoked,
+/// stop, or restart because a reader died or a position was lost) → last commits → readers gone → released.
+struct supervisor_state {
+  static inline const char* name = "supervisor";
+  explicit supervisor_state(caf::event_based_actor* ptr) : self{ptr} {}
+  caf::behavior make_behavior(services* shared, config::actor what, caf::actor conductor,
+                              caf::actor publisher);
+
+  // Why an assignment ends; the higher wins when two come together.
+  enum class drain_for { none, restart, revoke, stop };
+  enum class step { running, draining, committing, leaving };
+
+  struct member { ///< one assigned partition
+    topic_partition where;
+    caf::actor reader; ///< none: it died
+    std::vector<flow::offset_ledger::slot> settled;
+    bool owed = false;         ///< its reader waits for more_wanted
+    bool dirty = false;        ///< has something to commit
+    bool first_commit = false; ///< the next report is of the group's first commit, not of the reader's
+    std::int64_t committed = 0;
+  };
+  struct slot {
+    caf::actor worker;
+    std::shared_ptr<call> calling;
+    steady_time since{};
+    bool hung = false;     ///< past its deadline, on a blocked thread
+    bool orphaned = false; ///< its worker died while the call went on
+    bool vacant = false;   ///< retired by a resize, may be used again
+  };
+
+  // membership (supervisor.cpp)
+  void on_assigned(const group_assigned& m);
+  void on_positions(const positions_found& m);
+  void find_again(bool first);
+  void begin_drain(drain_for purpose);
+  void check_drained();
+  void take_last_commits();
+  void on_commit_wanted(commit_wanted& m);
+  void on_commits_ended(const commits_ended& m);
+  void send_commits();
+  void leave_partitions();
+  void on_readers_gone();
+  void on_down(const caf::down_msg& m);
+  void on_trouble(const consumer_trouble& m);
+  void quit_now();
+
+  // the pool (supervisor_pool.cpp)
+  void set_up_pool();
+  void resize(unsigned workers);
+  void add_slot();
+  void retire(std::size_t index);
+  void pump();
+  void start(const flow::call_handler& next, std::size_t index);
+  void on_call_ended(call_ended& m);
+  void on_worker_down(std::size_t index);
+  void on_deadlines();
+  void perform(std::vector<flow::action>& actions);
+  void ask_publish(const flow::publish_events& what);
+  void ask_bury(const flow::write_dead_letter& what);
+  void tell(const flow::notice& what);
+  void after();
+  void end_turn();
+  void arm_tick();
+  void spawn_writer();
+  void reload(const config::actor& next);
+  [[nodiscard]] std::size_t busy_slots() const;
+  [[nodiscard]] flow::dispatch_rules rules() const;
+
+  caf::event_based_actor* self;
+  services* shared = nullptr;
+  config::actor actor;
+  config::worker_actor spec;
+  group_seat seat;
+  caf::actor conductor, publisher, writer;
+
+  std::shared_ptr<kafka::consumer> consumer;
+  steady_time born{};
+  std::uint32_t generation = 0;
+  std::vector<kafka::committed> assignment;
+  std::map<topic_partition, std::int64_t> first_positions; ///< where a group without commits began
+  std::set<topic_partition> suspects;                      ///< the broker refused their position
+  std::vector<member> members;
+  step at = step::leaving;
+  drain_for purpose = drain_for::none;
+  std::uint64_t drain_serial = 0;
+  std::size_t last_awaited = 0;    ///< readers that still owe their last commit
+  std::size_t commits_awaited = 0; ///< last commits that Kafka still owes an answer
+  std::size_t readers_alive = 0;
+  bool was_lost = false, told_joined = false, abandoned = false, stopping = false;
+  std::vector<kafka::commit_request> commits;
+
+  std::optional<flow::dispatcher> pool;
+  std::shared_ptr<call_route> route;
+  std::shared_ptr<executor> threads;
+  std::vector<slot> slots;
+  std::vector<std::size_t> idle;
+  std::uint64_t serials = 0;
+  struct overdue {
+    steady_time at;
+    std::size_t slot;
+    std::uint64_t serial;
+  };
+  std::deque<overdue> deadlines;
+  policy::restart_budget budget{100, milliseconds{60'000}};
+  std::vector<flow::action> actions;
+  bool turn_scheduled = false, commit_armed = false, deadline_armed = false;
+  std::optional<steady_time> tick_armed;
+
+  struct counters {
+    metrics::counter *ok, *retry, *dead, *rebalances, *commits_ok, *commits_failed;
+    metrics::gauge *busy, *free, *mailbox, *capacity, *breaker_open, *hung;
+    metrics::histogram *duration, *age;
+  } count{};
+};
+caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, services* shared, config::actor what,
+                         caf::actor conductor, caf::actor publisher);
+
+} // namespace troupe::actors

@@ -1,0 +1,386 @@
+#include "actors/supervisor.hpp"
+
+#include "actors/dead_letter_writer.hpp"
+#include "engine/json/document.hpp"
+#include "engine/log/log.hpp"
+
+#include <algorithm>
+#include <random>
+
+// The pool's half of a supervisor: slots, calls, and what their outcomes lead to.
+namespace troupe::actors {
+namespace {
+
+flow::ordering order_of(config::order_by by) {
+  switch (by) {
+  case config::order_by::key:
+    return flow::ordering::key;
+  case config::order_by::partition:
+    return flow::ordering::partition;
+  case config::order_by::none:
+    return flow::ordering::none;
+  }
+  return flow::ordering::key;
+}
+
+double seconds(steady_time::duration d) {
+  return std::chrono::duration<double>(d).count();
+}
+
+} // namespace
+
+flow::dispatch_rules supervisor_state::rules() const {
+  return {order_of(spec.pool.order_by), spec.pool.mailbox, spec.retry, spec.breaker, spec.dlq.flood};
+}
+
+void supervisor_state::set_up_pool() {
+  auto& m = shared->metrics;
+  const auto& who = actor.name;
+  count.ok = &m.counter("troupe_attempts_total", {{"actor", who}, {"result", "ok"}});
+  count.retry = &m.counter("troupe_attempts_total", {{"actor", who}, {"result", "retry"}});
+  count.dead = &m.counter("troupe_attempts_total", {{"actor", who}, {"result", "dlq"}});
+  count.rebalances = &m.counter("troupe_rebalances_total", {{"group", spec.consume.group}});
+  count.commits_ok =
+      &m.counter("troupe_offset_commits_total", {{"group", spec.consume.group}, {"result", "ok"}});
+  count.commits_failed =
+      &m.counter("troupe_offset_commits_total", {{"group", spec.consume.group}, {"result", "failed"}});
+  count.busy = &m.gauge("troupe_pool_workers", {{"actor", who}, {"state", "busy"}});
+  count.free = &m.gauge("troupe_pool_workers", {{"actor", who}, {"state", "idle"}});
+  count.mailbox = &m.gauge("troupe_mailbox_messages", {{"actor", who}});
+  count.capacity = &m.gauge("troupe_mailbox_capacity_messages", {{"actor", who}});
+  count.breaker_open = &m.gauge("troupe_breaker_open", {{"actor", who}});
+  count.hung = &m.gauge("troupe_hung_handlers", {{"actor", who}});
+  count.duration =
+      &m.histogram("messaging_process_duration_seconds",
+                   {{"messaging_system", "kafka"}, {"messaging_consumer_group_name", spec.consume.group}});
+  count.age = &m.histogram("troupe_event_age_seconds", {{"actor", who}});
+  count.capacity->set(spec.pool.mailbox);
+
+  pool.emplace(rules(), std::random_device{}());
+  pool->drain(); // until there is an assignment
+  threads = std::make_shared<executor>(spec.pool.workers);
+  route = std::make_shared<call_route>();
+  route->actor = who;
+  route->under_way = shared->calls_of(who);
+  route->supervisor = caf::actor_cast<caf::actor>(self);
+  if (const auto* named = std::get_if<config::named_handler>(&spec.handler))
+    route->how = call_route::by_function{*shared->handlers.find(named->name), threads};
+  else if (const auto* http = std::get_if<config::http_handler>(&spec.handler))
+    route->how =
+        call_route::by_http{http::parse_url(http->url).value(), spec.publish.has_value(), &shared->http};
+  else
+    route->how = std::get<config::simulate_handler>(spec.handler);
+  resize(spec.pool.workers);
+  spawn_writer();
+}
+
+void supervisor_state::spawn_writer() {
+  writer = self->spawn<caf::linked + caf::monitored>(dead_letter_writer, shared,
+                                                     caf::actor_cast<caf::actor>(self), actor.name);
+}
+
+std::size_t supervisor_state::busy_slots() const {
+  return static_cast<std::size_t>(
+      std::count_if(slots.begin(), slots.end(), [](const slot& s) { return s.calling && !s.hung; }));
+}
+
+void supervisor_state::add_slot() {
+  auto index = static_cast<std::size_t>(
+      std::find_if(slots.begin(), slots.end(), [](const slot& s) { return s.vacant; }) - slots.begin());
+  if (index == slots.size()) slots.emplace_back();
+  slots[index] = {};
+  slots[index].worker = self->spawn<caf::linked + caf::monitored>(worker, route);
+  idle.push_back(index);
+}
+
+void supervisor_state::retire(std::size_t index) {
+  auto& s = slots[index];
+  const auto leaving = std::exchange(s.worker, nullptr);
+  self->demonitor(leaving);
+  self->send(leaving, stop_order{});
+  s.vacant = true;
+}
+
+void supervisor_state::resize(unsigned workers) {
+  spec.pool.workers = workers;
+  const auto in_use = [&] {
+    return static_cast<unsigned>(
+        std::count_if(slots.begin(), slots.end(), [](const slot& s) { return !s.vacant && !s.hung; }));
+  };
+  while (in_use() < workers)
+    add_slot();
+  // The busy ones beyond it retire when their call ends.
+  while (in_use() > workers && !idle.empty()) {
+    retire(idle.back());
+    idle.pop_back();
+  }
+  const auto total = static_cast<std::size_t>(
+      std::count_if(slots.begin(), slots.end(), [](const slot& s) { return !s.vacant; }));
+  threads->change(total);
+}
+
+void supervisor_state::pump() {
+  const auto now = std::chrono::steady_clock::now();
+  while (!idle.empty()) {
+    const auto next = pool->next(now);
+    if (!next) return;
+    const auto index = idle.back();
+    idle.pop_back();
+    start(*next, index);
+  }
+}
+
+void supervisor_state::start(const flow::call_handler& next, std::size_t index) {
+  auto& s = slots[index];
+  const auto now = std::chrono::steady_clock::now();
+  s.calling = std::make_shared<call>();
+  s.calling->serial = ++serials;
+  s.calling->slot = index;
+  s.calling->task = next.id;
+  s.calling->event = next.event;
+  s.calling->context =
+      std::make_shared<context>(actor.name, next.attempt, now + spec.deadline, shared->publisher.load());
+  s.since = now;
+  if (next.attempt == 1 && next.event->timestamp_ms >= 0)
+    count.age->observe(static_cast<double>(std::max<std::int64_t>(0, wall_ms() - next.event->timestamp_ms)) /
+                       1000);
+  self->send(s.worker, begin_call{s.calling});
+  deadlines.push_back({now + spec.deadline, index, s.calling->serial});
+  if (!deadline_armed) {
+    deadline_armed = true;
+    self->delayed_send(self, spec.deadline, deadline_tick{});
+  }
+}
+
+void supervisor_state::on_call_ended(call_ended& m) {
+  auto& s = slots[m.slot];
+  if (!s.calling || s.calling->serial != m.serial) return; // an answer after its deadline
+  const auto now = std::chrono::steady_clock::now();
+  const auto ended = std::exchange(s.calling, nullptr);
+  count.duration->observe(seconds(now - s.since));
+  if (s.orphaned) {
+    pool->worker_died(ended->task, now, wall_ms(), actions);
+  } else {
+    if (std::exchange(s.hung, false)) {
+      log::info("hung_handler_returned", "a handler came back after its deadline; the event is tried again",
+                {{"actor", actor.name}, {"event_id", ended->event->id()}});
+      m.result = outcome::transient("deadline exceeded", "deadline");
+    }
+    if (m.result.kind == verdict::success && !spec.publish &&
+        std::any_of(m.result.events.begin(), m.result.events.end(),
+                    [](const outgoing& e) { return e.topic.empty(); }))
+      m.result = outcome::permanent(
+          "the handler returned an event without a topic, and the actor has no `publish`", "no_topic");
+    if (m.result.kind == verdict::success) count.ok->add();
+    pool->called(ended->task, std::move(m.result), now, wall_ms(), actions);
+  }
+  s.orphaned = false;
+  const auto in_use = static_cast<unsigned>(
+      std::count_if(slots.begin(), slots.end(), [](const slot& x) { return !x.vacant && !x.hung; }));
+  if (in_use > spec.pool.workers)
+    retire(m.slot);
+  else
+    idle.push_back(m.slot);
+  after();
+}
+
+void supervisor_state::on_worker_down(std::size_t index) {
+  auto& s = slots[index];
+  s.worker = nullptr;
+  log::error("actor_died", "a worker died and is replaced", {{"actor", actor.name}});
+  shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "worker"}}).add();
+  const auto now = std::chrono::steady_clock::now();
+  if (!budget.spend(now)) {
+    self->send(conductor, gave_up{actor.name, "workers die faster than the restart budget allows", 70});
+    return;
+  }
+  s.worker = self->spawn<caf::linked + caf::monitored>(worker, route);
+  if (!s.calling) return;
+  if (s.calling->begun.load()) {
+    // The call goes on without its worker: the key is free only when it has ended.
+    s.orphaned = true;
+    s.calling->context->cancel();
+    return;
+  }
+  const auto lost = std::exchange(s.calling, nullptr);
+  pool->worker_died(lost->task, now, wall_ms(), actions);
+  idle.push_back(index);
+  after();
+}
+
+void supervisor_state::on_deadlines() {
+  const auto now = std::chrono::steady_clock::now();
+  while (!deadlines.empty() && deadlines.front().at <= now) {
+    const auto late = deadlines.front();
+    deadlines.pop_front();
+    auto& s = slots[late.slot];
+    if (!s.calling || s.calling->serial != late.serial || s.hung) continue;
+    const auto* function = std::get_if<call_route::by_function>(&route->how);
+    if (!function) continue; // those calls end at their deadline by themselves
+    s.calling->context->cancel();
+    if (!route->blocking()) {
+      call_ended answer{late.slot, late.serial, outcome::transient("deadline exceeded", "deadline")};
+      on_call_ended(answer);
+      continue;
+    }
+    s.hung = true;
+    log::error("handler_hangs", "a handler is past its deadline and blocks its thread and its key",
+               {{"actor", actor.name},
+                {"event_id", s.calling->event->id()},
+                {"attempt", static_cast<std::int64_t>(s.calling->context->attempt())},
+                {"deadline_ms", static_cast<std::int64_t>(spec.deadline.count())}});
+    const auto total = static_cast<unsigned>(
+        std::count_if(slots.begin(), slots.end(), [](const slot& x) { return !x.vacant; }));
+    if (total < spec.pool.max_workers) {
+      resize(spec.pool.workers);
+    } else {
+      self->send(conductor, gave_up{actor.name, "handlers hang and max_workers threads are in use", 70});
+    }
+  }
+  if (!deadlines.empty() && !deadline_armed) {
+    deadline_armed = true;
+    self->delayed_send(
+        self, std::max(deadlines.front().at - now, steady_time::duration{std::chrono::milliseconds{1}}),
+        deadline_tick{});
+  }
+}
+
+void supervisor_state::perform(std::vector<flow::action>& todo) {
+  for (auto& a : todo) {
+    if (auto* p = std::get_if<flow::publish_events>(&a)) {
+      ask_publish(*p);
+    } else if (auto* d = std::get_if<flow::write_dead_letter>(&a)) {
+      count.dead->add();
+      shared->metrics
+          .counter("troupe_dlq_messages_total", {{"actor", actor.name}, {"error_type", d->why.error_class}})
+          .add();
+      log::warning("dead_letter", d->why.reason,
+                   {{"actor", actor.name},
+                    {"event_id", d->event->id()},
+                    {"attempts", static_cast<std::int64_t>(d->why.attempts)},
+                    {"error_type", d->why.error_class}});
+      ask_bury(*d);
+    } else if (const auto* done = std::get_if<flow::event_done>(&a)) {
+      members[done->partition].settled.push_back(done->slot);
+    } else if (const auto* n = std::get_if<flow::notice>(&a)) {
+      tell(*n);
+    }
+  }
+  todo.clear();
+}
+
+void supervisor_state::ask_publish(const flow::publish_events& what) {
+  const config::publish by = spec.publish.value_or(config::publish{});
+  publish_request request{what.id, what.events, by.acks, by.timeout, caf::actor_cast<caf::actor>(self)};
+  for (auto& event : request.events) {
+    if (event.topic.empty()) event.topic = by.topic;
+    if (event.key || by.key.empty() || !event.value) continue;
+    event.key = json::string_at(*event.value, by.key);
+    if (!event.key) {
+      // It would be published, but in no order: that is not what the config says.
+      self->send(self, published{what.id, error{errc::too_large, "publish.key " + by.key +
+                                                                     " is not in the event to publish"}});
+      return;
+    }
+  }
+  self->send(publisher, std::move(request));
+}
+
+void supervisor_state::ask_bury(const flow::write_dead_letter& what) {
+  self->send(writer, bury{what.id, flow::make_dead_letter(*what.event, dlq_topic_of(seat, *what.event->topic),
+                                                          spec.consume.group, actor.name, what.why)});
+}
+
+void supervisor_state::tell(const flow::notice& what) {
+  switch (what.what) {
+  case flow::notice::kind::retry:
+    count.retry->add();
+    shared->metrics.counter("troupe_retries_total", {{"actor", actor.name}, {"error_type", what.error_class}})
+        .add();
+    log::debug("retry", what.text,
+               {{"actor", actor.name}, {"event_id", what.event->id()}, {"error_type", what.error_class}});
+    return;
+  case flow::notice::kind::breaker_opened:
+    log::warning("breaker_opened", what.text, {{"actor", actor.name}, {"error_type", what.error_class}});
+    return;
+  case flow::notice::kind::breaker_closed:
+    log::info("breaker_closed", what.text, {{"actor", actor.name}});
+    return;
+  case flow::notice::kind::flood:
+    log::error(
+        "dlq_flood",
+        "so many events fail for good that the pool pauses instead of emptying the topic into the DLQ: " +
+            what.text,
+        {{"actor", actor.name}, {"error_type", what.error_class}});
+    return;
+  }
+}
+
+/// Every handler that moved the dispatcher ends here: what follows is carried out, free workers get work,
+/// readers with room learn of it, the next timer is armed.
+void supervisor_state::after() {
+  perform(actions);
+  pump();
+  for (std::size_t i = 0; i < members.size(); ++i)
+    if (members[i].owed && members[i].reader && pool->wants_more(static_cast<flow::partition_index>(i))) {
+      members[i].owed = false;
+      self->send(members[i].reader, more_wanted{});
+    }
+  if (!turn_scheduled) {
+    turn_scheduled = true;
+    self->send(self, end_of_turn{});
+  }
+  arm_tick();
+  check_drained();
+}
+
+/// Once per burst of messages rather than per event: settled offsets to the readers, commits to Kafka,
+/// gauges.
+void supervisor_state::end_turn() {
+  for (auto& m : members) {
+    if (m.settled.empty()) continue;
+    if (m.reader) self->send(m.reader, settled{std::exchange(m.settled, {})});
+    m.settled.clear();
+    m.dirty = true;
+    if (!commit_armed) {
+      commit_armed = true;
+      self->delayed_send(self, milliseconds{200}, commit_tick{});
+    }
+  }
+  if (at == step::running) send_commits();
+  const auto busy = busy_slots();
+  count.busy->set(static_cast<double>(busy));
+  count.free->set(static_cast<double>(idle.size()));
+  count.mailbox->set(static_cast<double>(pool->mailbox()));
+  count.breaker_open->set(pool->breaker_closed() ? 0 : 1);
+  count.hung->set(
+      static_cast<double>(std::count_if(slots.begin(), slots.end(), [](const slot& s) { return s.hung; })));
+}
+
+void supervisor_state::arm_tick() {
+  const auto due = pool->next_due();
+  if (!due || (tick_armed && *tick_armed <= *due)) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (*due <= now && idle.empty()) return; // a worker that becomes free looks again
+  tick_armed = due;
+  self->delayed_send(self, std::max(*due - now, steady_time::duration{std::chrono::milliseconds{1}}), tick{});
+}
+
+void supervisor_state::reload(const config::actor& next) {
+  const auto& now = std::get<config::worker_actor>(next.kind);
+  spec.retry = now.retry;
+  spec.breaker = now.breaker;
+  spec.deadline = now.deadline;
+  spec.dlq.flood = now.dlq.flood;
+  spec.pool.max_workers = now.pool.max_workers;
+  pool->change(rules());
+  if (now.pool.workers != spec.pool.workers)
+    log::info("pool_resized", "the pool was resized",
+              {{"actor", actor.name},
+               {"workers", static_cast<std::int64_t>(now.pool.workers)},
+               {"before", static_cast<std::int64_t>(spec.pool.workers)}});
+  resize(now.pool.workers);
+  after();
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,194 @@
+#include "actors/worker.hpp"
+
+#include "engine/json/split.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+#include <cctype>
+
+namespace troupe::actors {
+namespace {
+
+milliseconds left_of(const call& what) {
+  const auto left = what.context->deadline() - std::chrono::steady_clock::now();
+  return std::max(milliseconds{0}, std::chrono::duration_cast<milliseconds>(left));
+}
+
+/// A share in [0, 1) that is the same for the same event (and attempt).
+double share_of(const record& event, unsigned attempt) {
+  const auto seed = std::hash<std::string>{}(event.id() + '#' + std::to_string(attempt));
+  return static_cast<double>(seed >> 11) * 0x1.0p-53;
+}
+
+outcome simulate(const config::simulate_handler& how, const call& what) {
+  if (how.permanent > 0 && share_of(*what.event, 0) < how.permanent)
+    return outcome::permanent("simulated permanent failure", "simulated");
+  if (how.fail > 0 && share_of(*what.event, what.context->attempt()) < how.fail)
+    return outcome::transient("simulated failure", "simulated");
+  return outcome::success();
+}
+
+outcome run_blocking(const blocking_handler& handler, call& what) {
+  try {
+    return handler(*what.event, *what.context);
+  } catch (const std::exception& e) {
+    return outcome::transient(e.what(), "exception");
+  } catch (...) {
+    return outcome::transient("the handler threw something that is no std::exception", "exception");
+  }
+}
+
+const header* find_header(const record& event, std::string_view name) {
+  const auto same = [&](const header& h) {
+    return h.value && std::equal(h.name.begin(), h.name.end(), name.begin(), name.end(), [](char a, char b) {
+             return std::tolower(static_cast<unsigned char>(a)) ==
+                    std::tolower(static_cast<unsigned char>(b));
+           });
+  };
+  const auto at = std::find_if(event.headers.begin(), event.headers.end(), same);
+  return at == event.headers.end() ? nullptr : &*at;
+}
+
+/// A Kafka key or header is bytes; an HTTP header is a line of visible text.
+std::string header_safe(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto u = static_cast<unsigned char>(c);
+    if ((u >= 0x20 && u < 0x7F && c != '%') || u >= 0x80) {
+      out += c;
+    } else {
+      out += '%';
+      out += "0123456789ABCDEF"[u >> 4];
+      out += "0123456789ABCDEF"[u & 15];
+    }
+  }
+  return out;
+}
+
+} // namespace
+
+http::call make_http_call(const http::url& to, const call& what, milliseconds left) {
+  const auto& e = *what.event;
+  http::call out;
+  out.to = to;
+  const auto* type = find_header(e, "content-type");
+  out.headers = {{"Content-Type", type ? header_safe(*type->value) : "application/json"},
+                 {"Idempotency-Key", e.id()},
+                 {"X-Troupe-Topic", *e.topic},
+                 {"X-Troupe-Partition", std::to_string(e.partition)},
+                 {"X-Troupe-Offset", std::to_string(e.offset)},
+                 {"X-Troupe-Attempt", std::to_string(what.context->attempt())},
+                 {"X-Troupe-Actor", what.context->actor()},
+                 {"X-Troupe-Deadline", std::to_string(left.count())}};
+  if (e.key) out.headers.emplace_back("X-Troupe-Key", header_safe(*e.key));
+  for (const auto* name : {"traceparent", "tracestate"})
+    if (const auto* h = find_header(e, name)) out.headers.emplace_back(name, header_safe(*h->value));
+  out.body = e.value.value_or("");
+  return out;
+}
+
+outcome judge_answer(const std::variant<http::answer, http::broken_call>& got, bool publishes) {
+  if (const auto* broken = std::get_if<http::broken_call>(&got)) {
+    switch (broken->kind) {
+    case http::failure::no_connection:
+      return outcome::unavailable(broken->detail, {}, "no_connection");
+    case http::failure::reset:
+      return outcome::transient(broken->detail, "reset");
+    case http::failure::deadline:
+      return outcome::transient(broken->detail, "deadline");
+    case http::failure::cancelled:
+      return outcome::transient(broken->detail, "cancelled");
+    case http::failure::too_large:
+      return outcome::transient(broken->detail, "answer_too_large");
+    case http::failure::malformed:
+      return outcome::transient(broken->detail, "malformed_answer");
+    }
+  }
+  const auto& a = std::get<http::answer>(got);
+  const auto status = "HTTP " + std::to_string(a.status);
+  const auto error_class = "http_" + std::to_string(a.status);
+  if (a.status >= 200 && a.status < 300) {
+    auto done = outcome::success();
+    const auto filled = [](char c) { return c != ' ' && c != '\t' && c != '\r' && c != '\n'; };
+    if (!publishes || std::none_of(a.body.begin(), a.body.end(), filled)) return done;
+    const auto events = json::split_events(a.body);
+    if (!events)
+      return outcome::permanent("the answer is neither a JSON object nor an array of events to publish",
+                                "bad_answer");
+    for (const auto& value : *events) {
+      outgoing event;
+      event.value = value;
+      done.events.push_back(std::move(event));
+    }
+    return done;
+  }
+  if (a.status == 429 || a.status == 503) return outcome::unavailable(status, a.retry_after, error_class);
+  if (a.status == 408 || a.status == 425 || a.status >= 500) {
+    auto again = outcome::transient(status, error_class);
+    again.retry_after = a.retry_after;
+    return again;
+  }
+  return outcome::permanent(status, error_class);
+}
+
+void worker_state::begin(const std::shared_ptr<call>& what) {
+  if (const auto* how = std::get_if<config::simulate_handler>(&route->how)) {
+    // A simulated call lives in this actor alone and dies with it: for others it never begins.
+    self->delayed_send(self, std::min(how->latency, left_of(*what)), simulated{what});
+    return;
+  }
+  what->begun.store(true);
+  // Counts as under way until the last copy of the answer is gone, whoever holds it.
+  route->under_way->fetch_add(1);
+  const std::shared_ptr<void> running{nullptr, [n = route->under_way](void*) { n->fetch_sub(1); }};
+  const auto answer = [running, to = route->supervisor, slot = what->slot,
+                       serial = what->serial](outcome result) {
+    caf::anon_send(to, call_ended{slot, serial, std::move(result)});
+  };
+  if (const auto* f = std::get_if<call_route::by_function>(&route->how)) {
+    if (std::holds_alternative<blocking_handler>(f->run)) {
+      // The route is kept by the job: it outlives this worker.
+      f->threads->run([what, answer, keep = route] {
+        const auto& by = std::get<call_route::by_function>(keep->how);
+        answer(run_blocking(std::get<blocking_handler>(by.run), *what));
+      });
+      return;
+    }
+    try {
+      std::get<async_handler>(f->run)(what->event, what->context, answer);
+    } catch (const std::exception& e) {
+      answer(outcome::transient(e.what(), "exception"));
+    } catch (...) {
+      answer(outcome::transient("the handler threw something that is no std::exception", "exception"));
+    }
+    return;
+  }
+  const auto& h = std::get<call_route::by_http>(route->how);
+  const auto left = left_of(*what);
+  h.client->post(make_http_call(h.to, *what, left), left,
+                 [answer, publishes = h.publishes](std::variant<http::answer, http::broken_call> got) {
+                   answer(judge_answer(got, publishes));
+                 });
+}
+
+caf::behavior worker_state::make_behavior(std::shared_ptr<const call_route> by) {
+  route = std::move(by);
+  return {
+      [this](const begin_call& m) { begin(m.what); },
+      [this](const simulated& m) {
+        const auto& how = std::get<config::simulate_handler>(route->how);
+        auto result = left_of(*m.what) == milliseconds{0} && how.latency > milliseconds{0}
+                          ? outcome::transient("deadline exceeded", "deadline")
+                          : simulate(how, *m.what);
+        self->send(route->supervisor, call_ended{m.what->slot, m.what->serial, std::move(result)});
+      },
+      [this](const stop_order&) { self->quit(); },
+  };
+}
+
+caf::behavior worker(caf::stateful_actor<worker_state>* self, std::shared_ptr<const call_route> route) {
+  return self->state.make_behavior(std::move(route));
+}
+
+} // namespace troupe::actors

@@ -1,0 +1,109 @@
+#include "apps/command/command.hpp"
+
+#include "apps/command/demo.hpp"
+#include "apps/command/exit_code.hpp"
+#include "apps/command/online_check.hpp"
+#include "apps/command/run.hpp"
+#include "apps/command/version.hpp"
+#include "engine/config/load.hpp"
+#include "engine/kafka/connection.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+
+namespace troupe {
+namespace {
+
+constexpr const char* footer =
+    R"(Exit codes: 0 done (a drained SIGTERM too), 1 a check failed, 64 usage, 69 Kafka or Redis unavailable,
+70 a bug, 75 drain deadline passed, 78 config, 130 interrupted.)";
+
+void add_files(CLI::App& to, run_arguments& from) {
+  to.add_option("FILE", from.files, "Actor config files; actor names are unique over all of them")
+      ->required();
+  to.add_option("--set", from.set,
+                "Override a key: actors.inventory.pool.workers=16 (wins over TROUPE_… and the files)")
+      ->type_name("KEY=VALUE");
+}
+
+int check(const run_arguments& from, const handlers& h, bool online) {
+  const auto settings = load_or_complain(from, h);
+  if (!settings) return exit_code::config;
+  if (online) {
+    const int answer = check_online(*settings);
+    if (answer != exit_code::done) return answer;
+  }
+  std::printf("%zu actor%s, no errors\n", settings->actors.size(), settings->actors.size() == 1 ? "" : "s");
+  return exit_code::done;
+}
+
+} // namespace
+
+int command(int argc, char** argv, const handlers& h) {
+  CLI::App app{"Troupe: actors that process Kafka events from a config file.\n"
+               "Nothing lost, nothing counted twice, order kept per key, memory bounded.",
+               "troupe"};
+  app.footer(footer);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string{version});
+
+  run_arguments from;
+  auto* run_command = app.add_subcommand("run", "Run the actors of one or more config files");
+  add_files(*run_command, from);
+  run_command
+      ->add_option("--rebuild", from.rebuild,
+                   "Aggregates that forget their counts and count again from the log")
+      ->type_name("ACTOR");
+  run_command
+      ->add_option("--adopt", from.adopt,
+                   "Aggregates that go on with their counts although what they count changed")
+      ->type_name("ACTOR");
+  run_command
+      ->add_option("--log-format", from.log_format,
+                   "auto (human on a terminal, JSON otherwise), human or json")
+      ->check(CLI::IsMember({"auto", "human", "json"}));
+  run_command
+      ->add_option("--log-level", from.log_level, "debug, info, warning or error; wins over the config's")
+      ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+
+  bool online = false;
+  auto* check_command =
+      app.add_subcommand("check", "Check config files: all problems at once, each with its place");
+  add_files(*check_command, from);
+  check_command->add_flag("--online", online, "Also ask Kafka and Redis");
+
+  demo_arguments demo_from;
+  auto* demo_command =
+      app.add_subcommand("demo", "The main job on an embedded broker and its own Redis, with traffic");
+  demo_command->add_option("--rate", demo_from.rate, "Events per second")->check(CLI::Range(1U, 2000U));
+  demo_command->add_option("--seconds", demo_from.seconds,
+                           "Stop by itself after so many seconds; 0: at Ctrl-C");
+
+  auto* schema_command = app.add_subcommand("schema", "Print the JSON Schema of the config file");
+  auto* version_command = app.add_subcommand("version", "Print the versions of troupe and of librdkafka");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForAllHelp& e) {
+    return app.exit(e);
+  } catch (const CLI::CallForVersion& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    app.exit(e);
+    return exit_code::usage;
+  }
+  if (*run_command) return run(from, h);
+  if (*check_command) return check(from, h, online);
+  if (*demo_command) return demo(demo_from);
+  if (*schema_command) {
+    std::fputs(config::json_schema().c_str(), stdout);
+    return exit_code::done;
+  }
+  if (*version_command) std::printf("troupe %s (librdkafka %s)\n", version, kafka::library_version().c_str());
+  return exit_code::done;
+}
+
+} // namespace troupe

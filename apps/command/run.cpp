@@ -1,0 +1,115 @@
+#include "apps/command/run.hpp"
+
+#include "apps/command/exit_code.hpp"
+#include "engine/kafka/connection.hpp"
+#include "engine/log/log.hpp"
+
+#include <atomic>
+#include <cstdio>
+#include <cstdlib>
+
+#include <unistd.h>
+
+namespace troupe {
+namespace {
+
+std::optional<std::string> ask_librdkafka(const std::string& section, const std::string& name,
+                                          const std::string& value) {
+  const auto fine = kafka::check_property(section, name, value);
+  return fine ? std::nullopt : std::optional{fine.failure().detail};
+}
+
+bool colour_wanted() {
+  return isatty(STDERR_FILENO) != 0 && std::getenv("NO_COLOR") == nullptr;
+}
+
+log::level level_of(const std::string& text) {
+  if (text == "debug") return log::level::debug;
+  if (text == "warning") return log::level::warning;
+  if (text == "error") return log::level::error;
+  return log::level::info;
+}
+
+log::format format_of(const std::string& text) {
+  if (text == "human") return log::format::human;
+  if (text == "json") return log::format::json;
+  return log::format::automatic;
+}
+
+/// A stuck destructor must not hold the exit: everything that matters is done by now.
+[[noreturn]] void leave(int code) {
+  log::stop();
+  std::_Exit(code);
+}
+
+} // namespace
+
+std::optional<config::settings> load_or_complain(const run_arguments& from, const handlers& h) {
+  auto loaded = config::load_files(from.files, from.set, h.names(), ask_librdkafka);
+  if (!loaded.problems.empty()) std::fputs(config::show(loaded.problems, colour_wanted()).c_str(), stderr);
+  return std::move(loaded.config);
+}
+
+int attend(signals& from, runtime& engine, const config::settings& settings, const std::atomic<int>& ended,
+           const std::function<void()>& on_reload, const std::function<void()>& on_tick) {
+  using clock = std::chrono::steady_clock;
+  // What a step that is cut short may still need before the process is ended from here.
+  constexpr milliseconds grace{1000};
+  std::optional<clock::time_point> give_up;
+  for (;;) {
+    const auto what = from.wait(milliseconds{1000});
+    if (ended >= 0) return ended;
+    if (what == signals::event::stop) {
+      if (give_up) {
+        log::warning("interrupted", "a second signal: leaving at once");
+        leave(exit_code::interrupted);
+      }
+      give_up = clock::now() + settings.shutdown_deadline + grace;
+      engine.stop(exit_code::done);
+    } else if (what == signals::event::reload && !give_up) {
+      on_reload();
+    }
+    on_tick();
+    if (give_up && clock::now() >= *give_up) {
+      log::error("deadline_passed", "the drain's deadline passed: at most the windows are delivered again");
+      leave(exit_code::deadline);
+    }
+  }
+}
+
+int run(const run_arguments& from, const handlers& h) {
+  signals incoming;
+  auto settings = load_or_complain(from, h);
+  if (!settings) return exit_code::config;
+  const auto level = [&](const config::settings& s) {
+    return level_of(from.log_level.empty() ? s.log_level : from.log_level);
+  };
+  log::start(level(*settings), format_of(from.log_format), settings->app);
+
+  std::atomic<int> ended{-1};
+  auto engine = runtime::start(*settings, h, {from.rebuild, from.adopt}, [&](int code) {
+    ended = code;
+    incoming.wake();
+  });
+  if (!engine) {
+    log::error("not_started", engine.failure().detail);
+    log::stop();
+    return exit_code::of(engine.failure());
+  }
+  log::info("started", "the actors are starting",
+            {{"actors", static_cast<std::int64_t>(settings->actors.size())}});
+  const auto reload = [&] {
+    auto next = load_or_complain(from, h);
+    if (!next) {
+      log::error("reload_refused", "the new config has errors: nothing changes");
+      return;
+    }
+    log::set_level(level(*next));
+    (*engine)->reload(std::move(*next));
+  };
+  const int code = attend(incoming, **engine, *settings, ended, reload, [] {});
+  log::info("stopped", code == exit_code::done ? "stopped cleanly" : "stopped", {{"exit_code", code}});
+  leave(code);
+}
+
+} // namespace troupe

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "actors/runtime.hpp"
+#include "apps/command/signals.hpp"
+#include "engine/config/load.hpp"
+#include "engine/handler/handler.hpp"
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace troupe {
+
+struct run_arguments {
+  std::vector<std::string> files;
+  std::vector<std::string> set;
+  std::vector<std::string> rebuild, adopt;
+  std::string log_format = "auto";
+  std::string log_level; ///< empty: the config's
+};
+
+/// Loads and checks; the problems go to standard error. None: exit with 78.
+std::optional<config::settings> load_or_complain(const run_arguments& from, const handlers& h);
+
+/// `troupe run`.
+int run(const run_arguments& from, const handlers& h);
+
+/// Waits until the engine has stopped by itself or by signals, and gives the exit code. `on_tick` is called
+/// about once a second. After the drain's deadline (exit 75), and on a second signal (130), it does not
+/// return.
+int attend(signals& from, runtime& engine, const config::settings& settings, const std::atomic<int>& ended,
+           const std::function<void()>& on_reload, const std::function<void()>& on_tick);
+
+} // namespace troupe
