@@ -239,7 +239,7 @@ caf::behavior aggregate_supervisor_state::make_behavior(services* s, config::act
   open_consumer(seat);
   self->set_down_handler([this](caf::down_msg& d) { on_down(d); });
   self->set_exit_handler([this](caf::exit_msg& e) {
-    if (e.source == conductor.address()) self->quit(std::move(e.reason));
+    if (!e.source || e.source == conductor.address()) self->quit(std::move(e.reason));
   });
   return {
       [this](const consumer_opened& o) {

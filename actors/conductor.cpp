@@ -101,7 +101,8 @@ void conductor_state::on_down(const caf::down_msg& m) {
     stop(70);
     return;
   }
-  waiting_for.insert(at->what.name);
+  if (at->as == role::supervisor) waiting_for.insert(at->what.name); // a generator joins no group
+  update_ready();
   at->restart = true;
   self->delayed_send(self, respawn_after, try_again{});
 }
@@ -161,7 +162,9 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
   front = f;
   ended = std::move(end);
   self->set_down_handler([this](caf::down_msg& m) { on_down(m); });
-  self->set_exit_handler([](caf::exit_msg&) {}); // children die alone
+  self->set_exit_handler([this](caf::exit_msg& m) {
+    if (!m.source) self->quit(std::move(m.reason)); // children die alone
+  });
   spawn_publisher();
   for (const auto& what : shared->settings.actors)
     children.push_back({what, role::supervisor, nullptr, false});

@@ -13,6 +13,8 @@ namespace {
 constexpr milliseconds commit_every{200};
 /// What the last commits and the goodbye to the group may take after a drain.
 constexpr milliseconds goodbye{2000};
+/// What publishes and dead letters under way may take when no call runs any more.
+constexpr milliseconds last_writes{1000};
 
 } // namespace
 
@@ -119,6 +121,7 @@ void supervisor_state::begin_drain(drain_for why) {
   purpose = std::max(purpose, why);
   if (at != step::running) return; // under way already, or nothing runs yet
   at = step::draining;
+  only_writes_left = false;
   pool->drain();
   const auto bound = purpose == drain_for::stop ? std::max(shared->settings.shutdown_deadline - goodbye,
                                                            shared->settings.shutdown_deadline / 2)
@@ -128,7 +131,13 @@ void supervisor_state::begin_drain(drain_for why) {
 }
 
 void supervisor_state::check_drained() {
-  if (at == step::draining && pool->under_way() == 0) take_last_commits();
+  if (at != step::draining) return;
+  if (pool->under_way() == 0) {
+    take_last_commits();
+  } else if (pool->running() == 0 && !std::exchange(only_writes_left, true)) {
+    // Publishes and dead letters that the broker does not take now are like parked events: they stay.
+    self->delayed_send(self, last_writes, drain_bound{++drain_serial});
+  }
 }
 
 void supervisor_state::take_last_commits() {
@@ -150,18 +159,18 @@ void supervisor_state::take_last_commits() {
 
 void supervisor_state::on_commit_wanted(commit_wanted& m) {
   if (m.generation != generation || m.which >= members.size()) return;
-  if (m.commit) {
-    commits.push_back({members[m.which].where, m.commit->offset, std::move(m.commit->metadata)});
-    if (m.last) ++commits_awaited;
-  }
+  auto& from = members[m.which];
+  if (m.commit) commits.push_back({from.where, m.commit->offset, std::move(m.commit->metadata)});
   if (!m.last) {
-    if (!turn_scheduled) {
-      turn_scheduled = true;
-      self->send(self, end_of_turn{});
-    }
+    if (!std::exchange(turn_scheduled, true)) self->send(self, end_of_turn{});
     return;
   }
-  if (at != step::committing || last_awaited == 0 || --last_awaited > 0) return;
+  if (at != step::committing || last_awaited == 0) return;
+  if (m.commit) {
+    from.last_out = true;
+    ++commits_awaited;
+  }
+  if (--last_awaited > 0) return;
   send_commits();
   if (commits_awaited == 0) leave_partitions();
 }
@@ -187,10 +196,11 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
     }
     if (std::exchange(which->first_commit, false)) continue;
     if (which->reader) self->send(which->reader, commit_done{!report.failure});
-    if (at == step::committing && last_awaited == 0 && commits_awaited > 0 && --commits_awaited == 0) {
-      leave_partitions();
-      return;
-    }
+    if (std::exchange(which->last_out, false)) --commits_awaited;
+  }
+  if (at == step::committing && last_awaited == 0 && commits_awaited == 0) {
+    leave_partitions();
+    return;
   }
   if (at == step::running && !commit_armed &&
       std::any_of(members.begin(), members.end(), [](const member& p) { return p.dirty; })) {
@@ -291,9 +301,10 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
   set_up_pool();
   open_consumer(seat);
   self->set_down_handler([this](caf::down_msg& m) { on_down(m); });
-  // Linked both ways so that none outlives the supervisor; a child's death is on_down's business.
+  // Linked both ways so that none outlives the supervisor; a child's death is on_down's business. An order
+  // without a source is no child's either.
   self->set_exit_handler([this](caf::exit_msg& m) {
-    if (m.source == conductor.address()) self->quit(std::move(m.reason));
+    if (!m.source || m.source == conductor.address()) self->quit(std::move(m.reason));
   });
   return {
       [this](const consumer_opened& m) {
@@ -383,10 +394,11 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
         if (at == step::draining) {
           for (const auto& x : slots)
             if (x.calling) x.calling->context->cancel();
-          log::warning("abandoned",
-                       "calls still run at the end of the drain; their events will be delivered again",
-                       {{"actor", actor.name}, {"calls", static_cast<std::int64_t>(pool->running())}});
-          abandoned = true;
+          abandoned = pool->running() > 0;
+          if (abandoned)
+            log::warning("abandoned",
+                         "calls still run at the end of the drain; their events will be delivered again",
+                         {{"actor", actor.name}, {"calls", static_cast<std::int64_t>(pool->running())}});
           take_last_commits();
         } else if (at == step::committing) {
           leave_partitions();

@@ -35,6 +35,7 @@ struct supervisor_state {
     caf::actor reader; ///< none: it died
     std::vector<flow::offset_ledger::slot> settled;
     bool owed = false;         ///< its reader waits for more_wanted
+    bool last_out = false;     ///< its last commit waits for an answer
     bool dirty = false;        ///< has something to commit
     bool first_commit = false; ///< the next report is of the group's first commit, not of the reader's
     std::int64_t committed = 0;
@@ -107,6 +108,7 @@ struct supervisor_state {
   std::size_t commits_awaited = 0; ///< last commits that Kafka still owes an answer
   std::size_t readers_alive = 0;
   bool was_lost = false, told_joined = false, abandoned = false, stopping = false;
+  bool only_writes_left = false; ///< of a drain: no call runs any more
   std::vector<kafka::commit_request> commits;
 
   std::optional<flow::dispatcher> pool;

@@ -301,17 +301,17 @@ void supervisor_state::tell(const flow::notice& what) {
                {{"actor", actor.name}, {"event_id", what.event->id()}, {"error_type", what.error_class}});
     return;
   case flow::notice::kind::breaker_opened:
-    log::warning("breaker_opened", what.text, {{"actor", actor.name}, {"error_type", what.error_class}});
+    log::warning("breaker_opened", "the breaker opened, the pool pauses: " + what.text,
+                 {{"actor", actor.name}, {"error_type", what.error_class}});
     return;
   case flow::notice::kind::breaker_closed:
-    log::info("breaker_closed", what.text, {{"actor", actor.name}});
+    log::info("breaker_closed", "the breaker closed: " + what.text, {{"actor", actor.name}});
     return;
   case flow::notice::kind::flood:
-    log::error(
-        "dlq_flood",
-        "so many events fail for good that the pool pauses instead of emptying the topic into the DLQ: " +
-            what.text,
-        {{"actor", actor.name}, {"error_type", what.error_class}});
+    log::error("dlq_flood",
+               "a flood of dead letters: the pool pauses instead of emptying the topic into the DLQ: " +
+                   what.text,
+               {{"actor", actor.name}, {"error_type", what.error_class}});
     return;
   }
 }
@@ -347,7 +347,7 @@ void supervisor_state::end_turn() {
       self->delayed_send(self, milliseconds{200}, commit_tick{});
     }
   }
-  if (at == step::running) send_commits();
+  if (at == step::running || at == step::committing) send_commits();
   const auto busy = busy_slots();
   count.busy->set(static_cast<double>(busy));
   count.free->set(static_cast<double>(idle.size()));

@@ -36,6 +36,10 @@ log::format format_of(const std::string& text) {
   return log::format::automatic;
 }
 
+config::loaded load(const run_arguments& from, const handlers& h) {
+  return config::load_files(from.files, from.set, h.names(), ask_librdkafka);
+}
+
 /// A stuck destructor must not hold the exit: everything that matters is done by now.
 [[noreturn]] void leave(int code) {
   log::stop();
@@ -45,7 +49,7 @@ log::format format_of(const std::string& text) {
 } // namespace
 
 std::optional<config::settings> load_or_complain(const run_arguments& from, const handlers& h) {
-  auto loaded = config::load_files(from.files, from.set, h.names(), ask_librdkafka);
+  auto loaded = load(from, h);
   if (!loaded.problems.empty()) std::fputs(config::show(loaded.problems, colour_wanted()).c_str(), stderr);
   return std::move(loaded.config);
 }
@@ -99,13 +103,14 @@ int run(const run_arguments& from, const handlers& h) {
   log::info("started", "the actors are starting",
             {{"actors", static_cast<std::int64_t>(settings->actors.size())}});
   const auto reload = [&] {
-    auto next = load_or_complain(from, h);
-    if (!next) {
-      log::error("reload_refused", "the new config has errors: nothing changes");
+    auto next = load(from, h);
+    if (!next.config) {
+      log::error("reload_refused",
+                 "the new config has errors, nothing changes:\n" + config::show(next.problems, false));
       return;
     }
-    log::set_level(level(*next));
-    (*engine)->reload(std::move(*next));
+    log::set_level(level(*next.config));
+    (*engine)->reload(std::move(*next.config));
   };
   const int code = attend(incoming, **engine, *settings, ended, reload, [] {});
   log::info("stopped", code == exit_code::done ? "stopped cleanly" : "stopped", {{"exit_code", code}});

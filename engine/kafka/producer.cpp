@@ -77,6 +77,29 @@ error undelivered(rd_kafka_resp_err_t code, rd_kafka_msg_status_t status, const 
   return what;
 }
 
+/// The event of a delivery report, partition included.
+outgoing copy_of(const rd_kafka_message_t& m) {
+  const auto text = [](const void* at, std::size_t size) {
+    return at ? std::optional{std::string{static_cast<const char*>(at), size}} : std::nullopt;
+  };
+  outgoing event;
+  event.topic = rd_kafka_topic_name(m.rkt);
+  event.key = text(m.key, m.key_len);
+  event.value = text(m.payload, m.len);
+  event.partition = m.partition;
+  rd_kafka_timestamp_type_t type{};
+  if (const auto at = rd_kafka_message_timestamp(&m, &type); at >= 0) event.timestamp_ms = at;
+  rd_kafka_headers_t* headers = nullptr;
+  if (rd_kafka_message_headers(&m, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) return event;
+  const char* name = nullptr;
+  const void* value = nullptr;
+  std::size_t size = 0;
+  for (std::size_t i = 0;
+       rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR; ++i)
+    event.headers.push_back({name, text(value, size)});
+  return event;
+}
+
 error outcome_unknown(const std::string& why) {
   return {errc::timeout, why + " before the broker's answer came; the event may have been written"};
 }
@@ -91,6 +114,7 @@ struct producer::impl : std::enable_shared_from_this<producer::impl> {
   std::mutex mutex;
   std::condition_variable changed;
   std::atomic<bool> stop{false};
+  std::shared_ptr<producer> alone; ///< sends what was refused in company; made when first needed
   bool drained = false;
   bool ended = false;
 
@@ -102,6 +126,7 @@ struct producer::impl : std::enable_shared_from_this<producer::impl> {
   void replace(const std::shared_ptr<client>& failed, const error& why);
   void drain(client& from, const std::string& why);
   void call(const report& done, result<delivery> outcome);
+  bool try_alone(const rd_kafka_message_t& refused, const report& done);
 };
 
 result<std::shared_ptr<client>> producer::impl::make_client() const {
@@ -114,12 +139,14 @@ result<std::shared_ptr<client>> producer::impl::make_client() const {
       // A topic that stays missing is told as that, not as a timeout.
       {"topic.metadata.propagation.max.ms", std::to_string(std::min<std::int64_t>(5000, timeout / 2))},
   };
+  const std::string batch = config.one_per_batch ? "1" : "10000";
   const properties promised{
       {"acks", config.acks_all ? "all" : "1"},
       {"enable.idempotence", config.acks_all ? "true" : "false"},
       {"partitioner", "murmur2_random"},
       {"message.timeout.ms", std::to_string(timeout)},
       {"log.queue", "true"},
+      {"batch.num.messages", batch},
   };
   auto conf = make_conf(config.connection, role::producer, ours, promised);
   if (!conf) return conf.failure();
@@ -160,6 +187,7 @@ void producer::impl::run() {
     const std::lock_guard lock{swap};
     last = std::move(current);
   }
+  alone.reset(); // reports what it holds; it keeps no reference to us afterwards
   last.reset();
   const std::lock_guard lock{mutex};
   ended = true;
@@ -171,6 +199,7 @@ void producer::impl::handle(client& from, rd_kafka_event_t* event) {
   case RD_KAFKA_EVENT_DR:
     while (const auto* message = rd_kafka_event_message_next(event)) {
       const auto done = from.settle(static_cast<client::waiting*>(message->_private));
+      if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && try_alone(*message, done)) continue;
       if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
         call(done, delivery{message->partition, message->offset});
       else
@@ -195,6 +224,22 @@ void producer::impl::handle(client& from, rd_kafka_event_t* event) {
   default:
     return;
   }
+}
+
+/// The broker refuses a whole batch for its size: which of its events is too large shows when each goes
+/// alone.
+bool producer::impl::try_alone(const rd_kafka_message_t& refused, const report& done) {
+  if (config.one_per_batch || stop) return false;
+  if (!alone) {
+    auto with = config;
+    with.one_per_batch = true;
+    auto made = producer::open(std::move(with));
+    if (!made) return false;
+    alone = std::move(*made);
+  }
+  alone->produce(copy_of(refused),
+                 [self = shared_from_this(), done](result<delivery> r) { self->call(done, std::move(r)); });
+  return true;
 }
 
 void producer::impl::replace(const std::shared_ptr<client>& failed, const error& why) {

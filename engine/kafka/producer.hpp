@@ -22,6 +22,7 @@ struct producer_config {
   bool acks_all = true;         ///< with idempotence; false: acks=1, without it
   milliseconds timeout{10'000}; ///< message.timeout.ms: how long the library tries
   std::string client_id = "troupe";
+  bool one_per_batch = false; ///< for what must not share the fate of its neighbours; slow
   std::function<void(error, bool fatal)> trouble;                             ///< may be empty
   std::function<void(int level, std::string facility, std::string text)> log; ///< may be empty
 };

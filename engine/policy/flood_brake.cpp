@@ -11,9 +11,10 @@ bool flood_brake::record(bool dead_letter) {
   next_ = (next_ + 1) % window;
   seen_ = std::min(seen_ + 1, window);
   run_ = dead_letter ? run_ + 1 : 0;
-  if (pulled_) return false;
+  if (pulled_ || !dead_letter) return false; // a success never pulls it, whatever it pushes out of the window
   const double dead = static_cast<double>(dead_.count());
-  const bool flooded = seen_ == window && dead > 0 && dead / static_cast<double>(window) >= rules_.ratio;
+  const bool flooded =
+      seen_ == window && rules_.ratio < 1 && dead / static_cast<double>(window) >= rules_.ratio;
   pulled_ = flooded || (run_ > 0 && run_ >= rules_.run);
   return pulled_;
 }

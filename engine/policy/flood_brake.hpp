@@ -8,7 +8,7 @@
 namespace troupe::policy {
 
 struct flood_rules {
-  double ratio = 0.2; ///< of the last 200 outcomes
+  double ratio = 0.2; ///< of the last 200 outcomes; 1 switches it off
   unsigned run = 50;  ///< dead letters in a row
   friend bool operator==(const flood_rules&, const flood_rules&) = default;
 };

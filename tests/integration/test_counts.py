@@ -1,0 +1,309 @@
+"""Counts in Redis: exact, whatever happens to the engine and to Redis in the meantime."""
+
+import random
+import threading
+from datetime import datetime, timedelta, timezone
+
+import pytest
+import redis
+
+from support import page_views
+from support.kafka import send
+from support.page_views import actor, assert_exact, event, positions, view
+from support.waiting import eventually, pause, stays
+from support.working import QUICK_SESSION
+
+PARTITIONS = 4
+
+
+@pytest.fixture
+def topic(kafka, name):
+    return kafka.create_topic(f"events-{name}", PARTITIONS)
+
+
+class Counting:
+    """A page-view engine, its group and its Redis."""
+
+    def __init__(self, kafka, redis_server, engines, topic, **aggregate):
+        self.kafka, self.redis, self.topic, self.app = kafka, redis_server.client, topic, engines.app
+        self.group = f"page-views-{topic}"
+        self.engine = engines({"page-views": actor(topic, self.group, **aggregate)}, redis_server,
+                              kafka={"brokers": kafka.address, "consumer": QUICK_SESSION})
+
+    def counted(self):
+        return positions(self.redis, self.app, self.group)
+
+    def lag(self):
+        stored = self.counted()
+        return sum(end - stored.get(f"{self.topic}/{p}", 0) for p, end in self.kafka.ends(self.topic).items())
+
+    def wait_counted(self, within=30):
+        eventually(lambda: self.lag() == 0, within, lambda: f"all is counted, but for {self.lag()}", 0.1)
+
+    def assert_exact(self, **options):
+        self.wait_counted()
+        assert_exact(self.redis, self.kafka.read(self.topic), **options)
+
+
+@pytest.fixture
+def counting(kafka, redis_server, engines, topic):
+    return Counting(kafka, redis_server, engines, topic)
+
+
+class Stream:
+    """Page views that keep coming, on a thread of their own, until it is left."""
+
+    def __init__(self, kafka, topic, per_second=5000):
+        self.kafka, self.topic, self.step = kafka, topic, per_second // 50
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._failed = None
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+        assert self._failed is None, self._failed
+
+    def _run(self):
+        try:
+            producer, batch = self.kafka.producer(), 0
+            while not self._stop.wait(0.02):
+                for one in page_views.crowd(self.step, batch, PARTITIONS):
+                    send(producer, self.topic, one, lambda where: None)
+                batch += 1
+                producer.poll(0)
+            assert producer.flush(30) == 0
+        except Exception as problem:
+            self._failed = problem
+
+
+@pytest.mark.limit(120)
+def test_page_views_are_counted_exactly_among_filtered_and_malformed_events(kafka, counting):
+    kafka.produce(counting.topic, page_views.crowd(200_000, 1, PARTITIONS))
+    counting.engine.start_and_join()
+    counting.assert_exact()
+    ends = kafka.ends(counting.topic)
+    assert counting.counted() == {f"{counting.topic}/{p}": end for p, end in ends.items()}
+    kafka.wait_all_committed(counting.group, counting.topic)
+    assert counting.engine.stop() == 0
+    counting.assert_exact()
+
+
+def test_a_minute_is_kept_for_48_hours_from_the_event_and_a_recount_does_not_prolong_it(kafka, counting):
+    hour_ago = datetime.now(timezone.utc).replace(second=0, microsecond=0) - timedelta(hours=1)
+    key = f"page-views:{hour_ago:%Y-%m-%dT%H:%M}"
+    kafka.produce(counting.topic, [event(view("/a", hour_ago + timedelta(seconds=5)))])
+    counting.engine.start_and_join()
+    counting.wait_counted()
+    expires = counting.redis.expiretime(key)
+    assert 0 <= expires - page_views.KEEP - hour_ago.timestamp() <= 120
+    kafka.produce(counting.topic, [event(view("/b", hour_ago + timedelta(seconds=50)))])
+    counting.wait_counted()
+    counting.redis.flushall()
+    eventually(lambda: counting.redis.zcard(key) == 2, 20, "the minute is counted again")
+    assert abs(counting.redis.expiretime(key) - expires) <= 60
+
+
+@pytest.mark.limit(180)
+def test_counts_stay_exact_through_ten_kills_with_work_in_flight(kafka, counting):
+    with Stream(kafka, counting.topic):
+        kills, rng = 0, random.Random(1)
+        while kills < 10:
+            before = sum(counting.counted().values())
+            counting.engine.start_and_join(within=40)
+            kills += _kill_in_flight(counting, before, rng.uniform(0, 0.4))
+    counting.engine.start_and_join(within=40)
+    counting.assert_exact()
+    assert counting.engine.stop() == 0
+
+
+def _kill_in_flight(counting, before, moment):
+    """Kills it after its first flush of this life, at any moment between two flushes. True if it held counts that
+    were lost with it."""
+    eventually(lambda: sum(counting.counted().values()) > before, 40, "this life flushed", 0.02)
+    pause(moment)
+    consumed = counting.engine.metric("messaging_client_consumed_messages_total")
+    counting.engine.kill()
+    return consumed > sum(counting.counted().values()) - before
+
+
+@pytest.mark.limit(90)
+def test_counts_stay_exact_through_a_restart_of_redis_with_its_data(kafka, counting, redis_server):
+    counting.engine.start_and_join()
+    with Stream(kafka, counting.topic):
+        for _ in range(3):
+            before = sum(counting.counted().values())
+            eventually(lambda: sum(counting.counted().values()) > before, 20, "counts arrive")
+            redis_server.stop()
+            redis_server.start()
+    counting.assert_exact()
+
+
+@pytest.mark.limit(90)
+def test_counts_are_rebuilt_exactly_after_redis_lost_everything(kafka, counting):
+    kafka.produce(counting.topic, page_views.crowd(20_000, 2, PARTITIONS))
+    counting.engine.start_and_join()
+    with Stream(kafka, counting.topic):
+        eventually(lambda: sum(counting.counted().values()) > 20_000, 20, "it counts")
+        counting.redis.flushall()
+        eventually(lambda: sum(counting.counted().values()) > 20_000, 30, "it counted again")
+    counting.assert_exact()
+
+
+def test_a_loss_of_redis_is_noticed_by_an_idle_aggregator_too(kafka, counting):
+    kafka.produce(counting.topic, page_views.crowd(5000, 3, PARTITIONS))
+    counting.engine.start_and_join()
+    counting.assert_exact()
+    counting.redis.flushall()
+    counting.assert_exact()
+
+
+def test_counts_are_made_up_exactly_after_redis_was_put_back_to_an_older_state(kafka, counting, redis_server):
+    kafka.produce(counting.topic, page_views.crowd(5000, 4, PARTITIONS))
+    counting.engine.start_and_join()
+    counting.wait_counted()
+    raw = redis.Redis(port=redis_server.port)
+    older = {key: raw.dump(key) for key in raw.scan_iter()}
+    kafka.produce(counting.topic, page_views.crowd(5000, 5, PARTITIONS))
+    counting.wait_counted()
+    with raw.pipeline(transaction=True) as step:
+        step.flushall()
+        for key, dump in older.items():
+            step.restore(key, 0, dump)
+        step.execute()
+    counting.assert_exact()
+
+
+def test_counts_stay_exact_through_a_redis_that_hangs_for_five_seconds(kafka, counting, redis_server):
+    counting.engine.start_and_join()
+    with Stream(kafka, counting.topic):
+        eventually(lambda: sum(counting.counted().values()) > 0, 20, "counts arrive")
+        redis_server.hold()
+        stays(counting.engine.running, 5, "the engine runs on")
+        redis_server.go_on()
+    counting.assert_exact()
+
+
+def test_a_key_of_the_wrong_type_applies_nothing_partially_and_is_mended_by_deleting_it(kafka, counting):
+    counting.redis.rpush("views:/poison", "a list")
+    for partition in range(PARTITIONS):
+        kafka.produce(counting.topic, [event(view("/poison"), partition=partition)]
+                      + [event(view(f"/{n % 50}"), partition=partition) for n in range(500)])
+    counting.engine.start_and_join()
+    eventually(lambda: counting.engine.logged("error", "views:/poison"), 20, "an alarm that names the key")
+
+    def nothing_applied():
+        totals, minutes = page_views.stored(counting.redis)
+        return not totals and not minutes and sum(counting.counted().values()) == 0
+    stays(nothing_applied, 2, "nothing of the batch is applied")
+    counting.redis.delete("views:/poison")
+    counting.assert_exact()
+
+
+def test_an_increment_that_would_overflow_applies_nothing_partially(kafka, counting):
+    counting.redis.set("views:/full", 2**63 - 1)
+    kafka.produce(counting.topic, [event(view("/full"), partition=0), event(view("/other"), partition=0)])
+    counting.engine.start_and_join()
+    eventually(lambda: counting.engine.logged("error", "views:/full"), 20, "an alarm that names the key")
+    assert counting.redis.get("views:/other") is None and sum(counting.counted().values()) == 0
+    counting.redis.delete("views:/full")
+    counting.assert_exact()
+
+
+def test_a_redis_that_is_read_only_or_full_is_waited_for(kafka, counting):
+    counting.engine.start_and_join()
+    for refuse, allow in (({"min-replicas-to-write": 1}, {"min-replicas-to-write": 0}),
+                          ({"maxmemory": 1}, {"maxmemory": 0})):
+        counting.redis.config_set(*next(iter(refuse.items())))
+        kafka.produce(counting.topic, page_views.crowd(2000, 5, PARTITIONS))
+        before = counting.lag()
+        assert before > 0
+        stays(lambda: counting.lag() >= before and counting.engine.running(), 1.5, "nothing is counted")
+        counting.redis.config_set(*next(iter(allow.items())))
+        counting.assert_exact()
+
+
+def test_a_changed_filter_is_refused_until_told_to_rebuild(kafka, counting):
+    kafka.produce(counting.topic, page_views.crowd(5000, 6, PARTITIONS))
+    counting.engine.start_and_join()
+    counting.wait_counted()
+    assert counting.engine.stop() == 0
+
+    counting.engine.config["actors"]["page-views"]["aggregate"]["where"] = {"/type": "click"}
+    assert counting.engine.start().wait(30) == 78
+    assert "--rebuild" in counting.engine.log_tail() and "--adopt" in counting.engine.log_tail()
+    assert_exact(counting.redis, kafka.read(counting.topic))
+
+    counting.engine.start_and_join("--rebuild", "page-views")
+    counting.assert_exact(kind="click")
+    assert counting.engine.stop() == 0
+    # Once told, it stays told.
+    counting.engine.start_and_join()
+    assert counting.engine.stop() == 0
+
+
+def test_a_changed_filter_told_to_adopt_goes_on_from_where_it_was(kafka, counting):
+    kafka.produce(counting.topic, [event(view("/a")), event(view("/a", kind="click"))] * 100)
+    counting.engine.start_and_join()
+    counting.wait_counted()
+    assert counting.engine.stop() == 0
+
+    counting.engine.config["actors"]["page-views"]["aggregate"]["where"] = {"/type": "click"}
+    counting.engine.start_and_join("--adopt", "page-views")
+    kafka.produce(counting.topic, [event(view("/a")), event(view("/a", kind="click"))] * 10)
+    counting.wait_counted()
+    assert counting.redis.get("views:/a") == "110"
+
+
+def test_the_group_is_the_identity_so_a_renamed_actor_goes_on(kafka, counting):
+    kafka.produce(counting.topic, page_views.crowd(2000, 7, PARTITIONS))
+    counting.engine.start_and_join()
+    counting.wait_counted()
+    assert counting.engine.stop() == 0
+    actors = counting.engine.config["actors"]
+    actors["views"] = actors.pop("page-views")
+    kafka.produce(counting.topic, page_views.crowd(2000, 8, PARTITIONS))
+    counting.engine.start_and_join()
+    counting.assert_exact()
+
+
+def test_the_position_stands_in_the_hash_of_the_app_and_its_group(kafka, counting):
+    kafka.produce(counting.topic, [event(view("/a"), partition=2)] * 7)
+    counting.engine.start_and_join()
+    counting.wait_counted()
+    stored = counting.redis.hgetall(f"{counting.app}:positions:{counting.group}")
+    assert stored[f"{counting.topic}/2"] == "7"
+
+
+def test_a_stop_flushes_what_no_timer_had_flushed_yet(kafka, redis_server, engines, topic):
+    counting = Counting(kafka, redis_server, engines, topic, flush={"every": "1h", "max_keys": 10000})
+    kafka.produce(topic, page_views.crowd(5000, 9, PARTITIONS))
+    counting.engine.start_and_join()
+    eventually(lambda: counting.engine.metric("messaging_client_consumed_messages_total") >= 5000, 20, "all is read")
+    assert not page_views.stored(counting.redis)[0]
+    assert counting.engine.stop() == 0
+    assert_exact(counting.redis, kafka.read(topic))
+
+
+def test_as_many_keys_as_max_keys_are_flushed_before_the_timer(kafka, redis_server, engines, topic):
+    counting = Counting(kafka, redis_server, engines, topic, flush={"every": "1h", "max_keys": 100})
+    kafka.produce(topic, [event(view(f"/{n}"), partition=0) for n in range(1000)])
+    counting.engine.start_and_join()
+    eventually(lambda: len(page_views.stored(counting.redis)[0]) >= 900, 20, "most keys are flushed")
+
+
+def test_two_processes_share_the_partitions_and_count_exactly(kafka, counting, engines):
+    second = engines(counting.engine.config["actors"], kafka=counting.engine.config["kafka"])
+    second.config["redis"] = counting.engine.config["redis"]
+    counting.engine.start_and_join()
+    with Stream(kafka, counting.topic):
+        for _ in range(2):
+            second.start_and_join()
+            before = second.metric("messaging_client_consumed_messages_total")
+            eventually(lambda: second.metric("messaging_client_consumed_messages_total") > before, 20, "both count")
+            assert second.stop() == 0
+    counting.assert_exact()

@@ -1,0 +1,232 @@
+"""Crashes, stops and rebalances with work in flight: nothing lost, order kept, little done twice."""
+
+import signal
+import threading
+
+import pytest
+
+from support.effects import assert_keys_in_order, redelivered, repeated_successes
+from support.kafka import send
+from support.waiting import eventually
+from support.working import QUICK_SESSION, pool, told
+
+PARTITIONS = 3
+WINDOW = 300
+
+
+@pytest.fixture
+def topic(kafka, name):
+    return kafka.create_topic(name, PARTITIONS)
+
+
+@pytest.fixture
+def engine(kafka, engines, topic):
+    working = pool(topic, topic, consume={"topic": topic, "group": topic, "window": WINDOW}, pool={"workers": 16},
+                   retry={"attempts": 100, "backoff": "constant", "initial": "100ms"})
+    return engines({"working": working}, kafka={"brokers": kafka.address, "consumer": QUICK_SESSION})
+
+
+class Load:
+    """Events of 500 keys at a steady rate, a few of which fail once; until it is left."""
+
+    def __init__(self, kafka, topic, per_second=1000):
+        self.kafka, self.topic, self.per_tick, self.sent = kafka, topic, per_second // 50, []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        producer, n = self.kafka.producer(), 0
+        while not self._stop.wait(0.02):
+            for _ in range(self.per_tick):
+                n += 1
+                key = n * 7919 % 500
+                failing = {"fail": "transient", "fail_times": 1} if n % 97 == 0 else {}
+                send(producer, self.topic, told(f"key-{key}".encode(), key % PARTITIONS, sleep_ms=5, **failing),
+                     self.sent.append)
+            producer.poll(0)
+        producer.flush(30)
+
+
+@pytest.mark.limit(180)
+def test_ten_kills_with_work_in_flight_lose_nothing_and_keep_the_order(kafka, engine, effects, topic):
+    with Load(kafka, topic) as load:
+        killed = []
+        while len(killed) < 10:
+            seen = len(effects.read())
+            engine.start()
+            # A while after the backlog began to move, with calls under way.
+            eventually(lambda: len(effects.read()) >= seen + 400 and any(c.end is None for c in effects.calls[-50:]),
+                       40, "work is in flight")
+            pid = engine.pid
+            engine.kill()
+            killed.append(pid)
+    engine.start_and_join(within=40)
+    calls = effects.wait_done(load.sent)
+    kafka.wait_all_committed(topic, topic)
+    for pid in killed:
+        again = redelivered(calls, pid)
+        assert 0 < len(again) <= WINDOW * PARTITIONS, f"{len(again)} events were redelivered after the end of {pid}"
+    assert_keys_in_order_over_crashes(calls)
+    assert sum(kafka.ends(f"{topic}.working.dlq").values()) == 0
+    assert engine.stop() == 0
+
+
+def assert_keys_in_order_over_crashes(calls):
+    # A killed process leaves its last calls without an end; they end with it.
+    last = {}
+    for call in calls:
+        last[call.pid] = max(last.get(call.pid, 0), call.end or call.start)
+    for call in calls:
+        if call.end is None:
+            call.end, call.outcome = last[call.pid], "killed"
+    assert_keys_in_order(calls)
+
+
+@pytest.mark.limit(90)
+def test_a_key_that_is_parked_costs_no_more_redelivery_than_the_window(kafka, engine, effects, topic, tmp_path):
+    gate = tmp_path / "mended"
+    [parked] = kafka.produce(topic, [told(b"parked", 0, fail="transient", fail_until_file=str(gate))])
+    sent = kafka.produce(topic, [told(f"k{n}".encode(), 0) for n in range(10 * WINDOW)])
+    engine.start_and_join()
+    effects.wait_done(sent)
+    pid = engine.pid
+    engine.kill()
+    engine.start_and_join(within=40)
+    more = kafka.produce(topic, [told(f"k{n}".encode(), 0) for n in range(50)])
+    gate.touch()
+    effects.wait_done([parked, *more])
+    assert len(redelivered(effects.calls, pid)) <= WINDOW
+
+
+def test_a_clean_stop_under_load_ends_with_0_within_its_deadline_and_redelivers_nothing(
+        kafka, engine, effects, topic):
+    with Load(kafka, topic) as load:
+        for round in range(4):
+            seen = len(effects.read())
+            engine.start()
+            eventually(lambda: len(effects.read()) >= seen + 500, 40, "work is in flight")
+            assert engine.stop(10) == 0
+            assert all(call.end for call in effects.read()), "what ran was finished"
+    engine.start_and_join()
+    calls = effects.wait_done(load.sent)
+    assert not repeated_successes(calls)
+    assert_keys_in_order(calls)
+    kafka.wait_all_committed(topic, topic)
+
+
+def test_a_stop_is_not_ready_at_once_and_waits_for_what_runs(kafka, engine, effects, topic):
+    [slow] = kafka.produce(topic, [told(b"k", 0, sleep_ms=2000)])
+    behind = kafka.produce(topic, [told(b"k", 0)] * 20)
+    engine.start_and_join()
+    eventually(lambda: effects.of(slow), 20, "the slow call runs")
+    engine.signal(signal.SIGTERM)
+    eventually(lambda: engine.get("/readyz")[0] != 200, 2, "not ready any more")
+    assert engine.wait(10) == 0
+    assert [call.outcome for call in effects.of(slow)] == ["success"]
+    assert not effects.done() & {event.id for event in behind}, "nothing new is started"
+    assert kafka.committed(topic, topic)[0] == slow.offset + 1
+    engine.start_and_join()
+    effects.wait_done(behind)
+    assert len(effects.of(slow)) == 1
+
+
+def test_sigint_stops_it_as_well(kafka, engine, effects, topic):
+    engine.start_and_join()
+    engine.signal(signal.SIGINT)
+    assert engine.wait(10) == 0
+
+
+def hanging(kafka, engine, effects, topic, tmp_path, deadline):
+    engine.config["shutdown"] = {"deadline": deadline}
+    [event] = kafka.produce(topic, [told(b"k", 0, hang_until_file=str(tmp_path / "never"))])
+    engine.start_and_join()
+    eventually(lambda: effects.of(event), 20, "the hanging call runs")
+    return event
+
+
+def test_a_second_signal_ends_it_at_once_with_130(kafka, engine, effects, topic, tmp_path):
+    hanging(kafka, engine, effects, topic, tmp_path, "60s")
+    engine.signal(signal.SIGTERM)
+    eventually(lambda: engine.get("/readyz")[0] != 200, 5, "it is stopping")
+    assert engine.running()
+    engine.signal(signal.SIGTERM)
+    assert engine.wait(3) == 130
+
+
+def test_past_its_deadline_a_stop_ends_with_75_and_the_unfinished_event_comes_again(
+        kafka, engine, effects, topic, tmp_path):
+    event = hanging(kafka, engine, effects, topic, tmp_path, "2s")
+    done = kafka.produce(topic, [told(f"k{n}".encode(), n % PARTITIONS) for n in range(100)])
+    effects.wait_done(done)
+    engine.signal(signal.SIGTERM)
+    assert engine.wait(10) == 75
+    (tmp_path / "never").touch()
+    engine.start_and_join(within=40)
+    effects.wait_done([event])
+    assert len(redelivered(effects.calls, effects.calls[0].pid)) <= WINDOW
+
+
+@pytest.mark.limit(120)
+def test_a_second_process_joins_and_leaves_under_load_without_loss(kafka, engine, engines, effects, topic):
+    second = engines(engine.config["actors"], kafka=engine.config["kafka"])
+    engine.start_and_join()
+    with Load(kafka, topic) as load:
+        for _ in range(3):
+            second.start_and_join()
+            pid, first_pid = second.pid, engine.pid
+            eventually(lambda: sum(c.pid == pid for c in effects.read()) >= 200, 30, "the second works too")
+            eventually(lambda: sum(c.pid == first_pid for c in effects.read()[-200:]) >= 20, 30, "and the first")
+            assert second.stop() == 0
+            seen = len(effects.read())
+            eventually(lambda: len(effects.read()) >= seen + 300, 30, "the first goes on alone")
+    calls = effects.wait_done(load.sent)
+    assert_keys_in_order(calls)
+    assert not repeated_successes(calls), "a revocation drains what runs and commits it"
+    kafka.wait_all_committed(topic, topic)
+    assert engine.stop() == 0
+
+
+@pytest.mark.limit(90)
+def test_a_partition_is_handed_over_within_its_bound_though_a_call_hangs(
+        kafka, engine, engines, effects, topic, tmp_path):
+    gate = tmp_path / "free"
+    hanging = kafka.produce(topic, [told(b"k", p, hang_until_file=str(gate)) for p in range(PARTITIONS)])
+    engine.config["shutdown"] = {"revoke": "1s"}
+    second = engines(engine.config["actors"], kafka=engine.config["kafka"])
+    engine.start_and_join()
+    eventually(lambda: len(effects.read()) == PARTITIONS, 20, "a call hangs in each partition")
+    second.start()
+    eventually(lambda: second.running() and second.metric("troupe_assigned_partitions") >= 1, 30, "it has partitions")
+    others = kafka.produce(topic, [told(f"k{n}".encode(), n % PARTITIONS) for n in range(300)])
+    effects.wait_done(others)
+    gate.touch()
+    effects.wait_done(hanging)
+    assert second.stop() == 0 and engine.stop() == 0
+
+
+@pytest.mark.limit(90)
+def test_a_process_that_froze_and_woke_up_commits_nothing_over_its_successor(kafka, engine, engines, effects, topic):
+    second = engines(engine.config["actors"], kafka=engine.config["kafka"])
+    with Load(kafka, topic) as load:
+        engine.start_and_join()
+        eventually(lambda: len(effects.read()) >= 200, 20, "it works")
+        frozen = engine.pid
+        engine.signal(signal.SIGSTOP)
+        second.start_and_join(within=40)
+        eventually(lambda: sum(call.pid == second.pid for call in effects.read()) >= 500, 40, "the second took over")
+        engine.signal(signal.SIGCONT)
+        seen = len(effects.calls)
+        eventually(lambda: len(effects.read()) >= seen + 500, 30, "work goes on")
+        assert second.stop() == 0
+        eventually(lambda: sum(call.pid == frozen for call in effects.read()[seen:]) >= 500, 30, "the first works on")
+    effects.wait_done(load.sent)
+    kafka.wait_all_committed(topic, topic)
+    assert engine.stop() == 0

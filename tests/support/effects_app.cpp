@@ -1,0 +1,198 @@
+// Handlers for the integration tests. Each call appends two lines to the file named by TROUPE_EFFECTS, one
+// when it starts and one when it ends, which is what the tests judge the engine by:
+//
+//   topic partition offset key attempt pid start|end outcome nanoseconds value
+//
+// Keys and values are percent-encoded and cut at 200 bytes, a null is `-`. What a call does stands in the
+// event's own JSON value:
+//
+//   sleep_ms: N            takes that long
+//   fail: KIND             transient, permanent, unavailable, throw, throw_int; on each call, or
+//     fail_times: N        on the first N attempts, or
+//     fail_until_file: F   until that file exists
+//   hang_until_file: F     blocks until that file exists, whatever the deadline says
+//   publish_bytes: N       (effect.publish) pads the published value to this size
+
+#include "apps/command/command.hpp"
+#include "engine/handler/handler.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <condition_variable>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <map>
+#include <mutex>
+#include <poll.h>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <sys/stat.h>
+#include <thread>
+#include <unistd.h>
+
+namespace {
+
+using std::chrono::steady_clock;
+using troupe::milliseconds;
+
+struct instructions {
+  milliseconds sleep{0};
+  std::string fail;
+  int fail_times = -1;
+  std::string fail_until_file;
+  std::string hang_until_file;
+  std::size_t publish_bytes = 0;
+};
+
+instructions instructions_of(const troupe::record& event) {
+  instructions todo;
+  if (!event.value) return todo;
+  const auto json = nlohmann::json::parse(*event.value, nullptr, false);
+  if (!json.is_object()) return todo;
+  todo.sleep = milliseconds{json.value("sleep_ms", 0)};
+  todo.fail = json.value("fail", "");
+  todo.fail_times = json.value("fail_times", -1);
+  todo.fail_until_file = json.value("fail_until_file", "");
+  todo.hang_until_file = json.value("hang_until_file", "");
+  todo.publish_bytes = json.value("publish_bytes", std::size_t{0});
+  return todo;
+}
+
+bool exists(const std::string& path) {
+  struct stat about {};
+  return ::stat(path.c_str(), &about) == 0;
+}
+
+std::string encoded(const std::optional<std::string>& text) {
+  if (!text) return "-";
+  std::string out;
+  for (const char c : text->substr(0, 200)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7f && c != '%' && c != '-') {
+      out += c;
+    } else {
+      out += '%';
+      out += "0123456789ABCDEF"[byte >> 4];
+      out += "0123456789ABCDEF"[byte & 15];
+    }
+  }
+  return out;
+}
+
+// One write() to a file opened with O_APPEND: lines of several threads and processes never mix.
+void note(const troupe::record& event, unsigned attempt, std::string_view phase, std::string_view outcome) {
+  static const int file = [] {
+    const char* path = std::getenv("TROUPE_EFFECTS");
+    return path ? ::open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644) : -1;
+  }();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch());
+  std::string line = *event.topic + ' ' + std::to_string(event.partition) + ' ' +
+                     std::to_string(event.offset) + ' ' + encoded(event.key) + ' ' + std::to_string(attempt) +
+                     ' ' + std::to_string(::getpid()) + ' ';
+  line.append(phase).append(" ").append(outcome);
+  line += ' ' + std::to_string(now.count()) + ' ' + encoded(event.value) + '\n';
+  if (::write(file, line.data(), line.size()) != static_cast<ssize_t>(line.size())) {
+    std::perror("TROUPE_EFFECTS");
+    std::abort();
+  }
+}
+
+void take_time(milliseconds how_long) {
+  if (how_long.count() > 0) ::poll(nullptr, 0, static_cast<int>(how_long.count()));
+}
+
+void hang_until(const std::string& file) {
+  while (!exists(file))
+    take_time(milliseconds{10});
+}
+
+bool fails_now(const instructions& todo, unsigned attempt) {
+  if (todo.fail.empty()) return false;
+  if (!todo.fail_until_file.empty()) return !exists(todo.fail_until_file);
+  return todo.fail_times < 0 || attempt <= static_cast<unsigned>(todo.fail_times);
+}
+
+troupe::outcome judge(const troupe::record& event, const instructions& todo, unsigned attempt) {
+  const bool fails = fails_now(todo, attempt);
+  note(event, attempt, "end", fails ? todo.fail : "success");
+  if (!fails) return troupe::outcome::success();
+  if (todo.fail == "permanent") return troupe::outcome::permanent("told to fail for good", "told");
+  if (todo.fail == "unavailable") return troupe::outcome::unavailable("told that the downstream is out");
+  if (todo.fail == "throw") throw std::runtime_error("told to throw");
+  if (todo.fail == "throw_int") throw 42;
+  return troupe::outcome::transient("told to fail", "told");
+}
+
+troupe::outcome append(const troupe::record& event, troupe::context& context) {
+  note(event, context.attempt(), "start", "-");
+  const auto todo = instructions_of(event);
+  take_time(todo.sleep);
+  if (!todo.hang_until_file.empty()) hang_until(todo.hang_until_file);
+  return judge(event, todo, context.attempt());
+}
+
+troupe::outcome publish(const troupe::record& event, troupe::context& context) {
+  auto result = append(event, context);
+  if (result.kind != troupe::verdict::success) return result;
+  troupe::outgoing out;
+  out.key = event.key;
+  out.value = event.value.value_or("");
+  const auto size = instructions_of(event).publish_bytes;
+  if (size > out.value->size()) out.value->resize(size, ' ');
+  out.headers = {{"source", event.id()}, {"empty", ""}, {"null", std::nullopt}};
+  result.events.push_back(std::move(out));
+  return result;
+}
+
+// Runs things later, on a thread of its own.
+class timer {
+public:
+  void at(steady_clock::time_point when, std::function<void()> what) {
+    const std::lock_guard lock{mutex_};
+    due_.emplace(when, std::move(what));
+    changed_.notify_one();
+  }
+
+private:
+  void run(const std::stop_token& stop) {
+    std::unique_lock lock{mutex_};
+    while (!stop.stop_requested()) {
+      if (due_.empty()) {
+        changed_.wait(lock, stop, [this] { return !due_.empty(); });
+      } else if (const auto first = due_.begin()->first; first > steady_clock::now()) {
+        changed_.wait_until(lock, stop, first, [this, first] { return due_.begin()->first < first; });
+      } else {
+        const auto what = std::move(due_.begin()->second);
+        due_.erase(due_.begin());
+        lock.unlock();
+        what();
+        lock.lock();
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::multimap<steady_clock::time_point, std::function<void()>> due_;
+  std::jthread thread_{[this](const std::stop_token& stop) { run(stop); }};
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+  timer later;
+  troupe::handlers handlers;
+  handlers.add("effect.append", append);
+  handlers.add("effect.publish", publish);
+  handlers.add_async(
+      "effect.async",
+      [&later](troupe::record_ptr event, std::shared_ptr<troupe::context> context, troupe::completion done) {
+        note(*event, context->attempt(), "start", "-");
+        const auto todo = instructions_of(*event);
+        later.at(steady_clock::now() + todo.sleep, [=] { done(judge(*event, todo, context->attempt())); });
+      });
+  return troupe::command(argc, argv, handlers);
+}
