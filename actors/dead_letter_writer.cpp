@@ -9,6 +9,8 @@ namespace {
 
 /// How long librdkafka tries one dead letter before we hear of it and try it again.
 constexpr milliseconds dlq_timeout{60'000};
+/// What an envelope shows of the payload; less where the broker still refuses.
+constexpr std::size_t envelope_head = std::size_t{64} << 10;
 constexpr policy::retry_rules again{.attempts = 1,
                                     .backoff = policy::backoff_kind::exponential,
                                     .initial = milliseconds{200},
@@ -28,9 +30,11 @@ void dead_letter_writer_state::write(flow::task_id id) {
     }
     out = *made;
   }
-  out->produce(at->second.letter, [me = caf::actor_cast<caf::actor>(self), id](result<kafka::delivery> r) {
-    caf::anon_send(me, bury_answer{id, r ? std::nullopt : std::optional{r.failure()}});
-  });
+  const auto& p = at->second;
+  out->produce(p.envelope ? flow::make_envelope(p.letter, p.head) : p.letter,
+               [me = caf::actor_cast<caf::actor>(self), id](result<kafka::delivery> r) {
+                 caf::anon_send(me, bury_answer{id, r ? std::nullopt : std::optional{r.failure()}});
+               });
 }
 
 caf::behavior dead_letter_writer_state::make_behavior(services* s, caf::actor to, std::string of) {
@@ -52,9 +56,9 @@ caf::behavior dead_letter_writer_state::make_behavior(services* s, caf::actor to
           self->send(supervisor, buried{m.id});
           return;
         }
-        if (m.failure->code == errc::too_large && !p.envelope) {
+        if (m.failure->code == errc::too_large && (!p.envelope || p.head > 0)) {
+          p.head = p.envelope ? p.head / 4 : envelope_head;
           p.envelope = true;
-          p.letter = flow::make_envelope(p.letter);
           write(m.id);
           return;
         }

@@ -23,6 +23,7 @@ struct dead_letter_writer_state {
   struct pending {
     outgoing letter;
     unsigned tries = 0;
+    std::size_t head = 0; ///< of the payload, in an envelope
     bool envelope = false;
   };
   caf::event_based_actor* self;

@@ -41,7 +41,7 @@ void generator_state::emit() {
 }
 
 void generator_state::arm() {
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = self->clock().now();
   next_tick = std::max(next_tick + spec.every, now);
   self->delayed_send(self, next_tick - now, tick{});
 }
@@ -51,7 +51,7 @@ caf::behavior generator_state::make_behavior(services* s, config::actor what, ca
   actor = what.name;
   spec = std::get<config::generate_actor>(what.kind);
   publisher = std::move(to);
-  next_tick = std::chrono::steady_clock::now();
+  next_tick = self->clock().now();
   self->send(self, tick{});
   return {
       [this](const tick&) {

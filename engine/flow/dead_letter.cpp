@@ -118,7 +118,9 @@ outgoing make_envelope(const outgoing& letter, std::size_t head_bytes) {
   outgoing envelope;
   envelope.topic = letter.topic;
   envelope.timestamp_ms = letter.timestamp_ms;
-  if (letter.key && letter.key->size() <= head_bytes) envelope.key = letter.key;
+  // However little of the payload fits: what finds the event again is kept.
+  const auto most = std::max(head_bytes, std::size_t{512});
+  if (letter.key && letter.key->size() <= most) envelope.key = letter.key;
   const auto whole = letter.value ? std::string_view{*letter.value} : std::string_view{};
   const auto origin = [&](std::string_view name) {
     const auto* h = find(letter.headers, name);
@@ -138,7 +140,7 @@ outgoing make_envelope(const outgoing& letter, std::size_t head_bytes) {
     // A user header may be what made it too large.
     if (!is_dead_letter_header(h.name)) continue;
     envelope.headers.push_back(h);
-    if (h.value && h.value->size() > head_bytes) envelope.headers.back().value->resize(head_bytes);
+    if (h.value && h.value->size() > most) envelope.headers.back().value->resize(most);
   }
   envelope.headers.push_back({"payload-envelope", "1"});
   return envelope;

@@ -395,7 +395,7 @@ void dispatcher::change(const dispatch_rules& rules) {
 
 void dispatcher::reset_breaker(std::vector<action>& out) {
   breaker_.reset();
-  brake_.release();
+  brake_.reset();
   probe_.reset(); // what still runs is a call like any other
   bury_held({}, out);
 }

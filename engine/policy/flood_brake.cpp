@@ -20,10 +20,14 @@ bool flood_brake::record(bool dead_letter) {
 }
 
 void flood_brake::release() {
-  dead_.reset();
-  next_ = seen_ = 0;
   run_ = 0;
   pulled_ = false;
+}
+
+void flood_brake::reset() {
+  release();
+  dead_.reset();
+  next_ = seen_ = 0;
 }
 
 } // namespace troupe::policy

@@ -20,8 +20,11 @@ public:
   /// The final outcome of an event: success or dead letter. True if the brake just pulled.
   bool record(bool dead_letter);
   [[nodiscard]] bool pulled() const { return pulled_; }
-  /// Released by successful probes and by `pool reset`; forgets what it saw.
+  /// After a successful probe. The window is kept: while its ratio is still that of a flood, the next dead
+  /// letter pulls the brake again, or every probe that happens on a good event would let a burst through.
   void release();
+  /// `pool reset`: forgets what it saw.
+  void reset();
   void change(flood_rules rules) { rules_ = rules; }
 
   static constexpr std::size_t window = 200;

@@ -48,7 +48,7 @@ TEST(FloodBrake, forgets_outcomes_older_than_the_window) {
   EXPECT_TRUE(brake.record(true));
 }
 
-TEST(FloodBrake, releasing_it_forgets_what_it_saw) {
+TEST(FloodBrake, releasing_it_starts_the_run_over) {
   flood_brake brake{{.ratio = 0.2, .run = 2}};
   brake.record(true);
   EXPECT_TRUE(brake.record(true));
@@ -56,6 +56,24 @@ TEST(FloodBrake, releasing_it_forgets_what_it_saw) {
   EXPECT_FALSE(brake.pulled());
   EXPECT_FALSE(brake.record(true)) << "the run starts over";
   EXPECT_TRUE(brake.record(true));
+}
+
+TEST(FloodBrake, a_release_amid_a_flood_lets_no_burst_through) {
+  flood_brake brake{{.ratio = 0.2, .run = 1000}};
+  for (int i = 0; !brake.pulled() && i < 1000; ++i)
+    brake.record(i % 3 == 0);
+  ASSERT_TRUE(brake.pulled());
+  brake.release();
+  EXPECT_FALSE(brake.record(false));
+  EXPECT_TRUE(brake.record(true)) << "the ratio is still a flood's";
+  brake.reset();
+  EXPECT_FALSE(brake.record(true)) << "a reset forgets what was seen";
+}
+
+TEST(FloodBrake, a_ratio_of_1_switches_it_off) {
+  flood_brake brake{{.ratio = 1, .run = 1000}};
+  for (int i = 0; i < 900; ++i)
+    ASSERT_FALSE(brake.record(true));
 }
 
 TEST(FloodBrake, new_rules_hold_from_the_next_outcome_on) {
