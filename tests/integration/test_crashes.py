@@ -42,15 +42,17 @@ class Load:
         self._stop.set()
         self._thread.join()
 
+    def event(self, n, key):
+        failing = {"fail": "transient", "fail_times": 1} if n % 97 == 0 else {}
+        return told(f"key-{key}".encode(), key % PARTITIONS, sleep_ms=5, **failing)
+
     def _run(self):
         producer, n = self.kafka.producer(), 0
         while not self._stop.wait(0.02):
             for _ in range(self.per_tick):
                 n += 1
                 key = n * 7919 % 500
-                failing = {"fail": "transient", "fail_times": 1} if n % 97 == 0 else {}
-                send(producer, self.topic, told(f"key-{key}".encode(), key % PARTITIONS, sleep_ms=5, **failing),
-                     self.sent.append)
+                send(producer, self.topic, self.event(n, key), self.sent.append)
             producer.poll(0)
         producer.flush(30)
 
