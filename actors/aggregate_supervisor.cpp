@@ -29,6 +29,7 @@ void aggregate_supervisor_state::find() {
 
 void aggregate_supervisor_state::on_positions(const positions_found& m) {
   if (m.generation != generation || purpose != drain_for::none || stopping) return;
+  if (at != step::leaving || !members.empty()) return; // answered already: it was asked twice
   if (m.failure) {
     if (m.exit_code != 0) return quit_with(m.failure->detail, m.exit_code);
     log::warning("positions_unknown", m.failure->detail + "; asking again", {{"actor", actor.name}});

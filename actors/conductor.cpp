@@ -129,6 +129,12 @@ void conductor_state::stop_next() {
 }
 
 void conductor_state::reload(const config::settings& next) {
+  if (next.needs_redis() && !shared->redis) {
+    log::error(
+        "reload_refused",
+        "an aggregate was added to a process that runs without Redis: restart the process; nothing changes");
+    return;
+  }
   for (const auto& after : next.actors) {
     const auto at = std::find_if(children.begin(), children.end(),
                                  [&](const child& c) { return c.what.name == after.name; });
@@ -136,6 +142,9 @@ void conductor_state::reload(const config::settings& next) {
       log::info("actor_added", "a new actor starts", {{"actor", after.name}});
       children.push_back({after, role::supervisor, nullptr, false});
       spawn_child(children.back());
+    } else if (!at->actor && !at->restart) { // removed by an earlier reload
+      at->what = after;
+      spawn_child(*at);
     } else if (lives_on(at->what, after)) {
       at->what = after;
       if (at->actor) self->send(at->actor, reload_order{after});
@@ -151,9 +160,11 @@ void conductor_state::reload(const config::settings& next) {
     const bool kept = std::any_of(next.actors.begin(), next.actors.end(),
                                   [&](const config::actor& a) { return a.name == c.what.name; });
     if (kept || !c.actor) continue;
+    waiting_for.erase(c.what.name);
     log::info("actor_removed", "an actor that is no longer in the config stops", {{"actor", c.what.name}});
     self->send(c.actor, stop_order{});
   }
+  update_ready();
   shared->metrics.counter("troupe_config_reloads_total", {{"result", "ok"}}).add();
 }
 
@@ -168,6 +179,8 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
   spawn_publisher();
   for (const auto& what : shared->settings.actors)
     children.push_back({what, role::supervisor, nullptr, false});
+  for (const auto& c : children) // ready means all of them, whatever their order in the file
+    if (!std::holds_alternative<config::generate_actor>(c.what.kind)) waiting_for.insert(c.what.name);
   for (auto& c : children)
     spawn_child(c);
   return {

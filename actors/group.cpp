@@ -178,14 +178,14 @@ void find(const group_seat& seat, kafka::consumer& consumer, std::uint32_t gener
     }
     p.offset = *at;
   }
-  if (seat.dlq && seat.dlq->create && !found.failure &&
-      (seat.consume.is_pattern() || seat.shared->embedded)) {
-    std::set<std::string> sources;
-    for (const auto& p : found.committed)
-      sources.insert(p.where.topic);
-    if (const auto known = seat.shared->topics(ask_timeout)) make_dlq_topics(seat, *known, sources);
-  }
+  std::set<std::string> sources;
+  for (const auto& p : found.committed)
+    sources.insert(p.where.topic);
+  const bool worked = !found.failure;
   caf::anon_send(seat.supervisor, std::move(found));
+  // Those that came after the start, or by a pattern, get their DLQ now.
+  if (!worked || !seat.dlq || !seat.dlq->create) return;
+  if (const auto known = seat.shared->topics(ask_timeout)) make_dlq_topics(seat, *known, sources);
 }
 
 } // namespace

@@ -7,10 +7,13 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/logger.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 namespace troupe {
@@ -69,13 +72,21 @@ struct runtime::impl {
   publisher_front front;
   system_config system_settings;
   std::unique_ptr<caf::actor_system> system;
+  std::mutex lock; ///< over the next four: a conductor is replaced while others talk to it
   caf::actor conductor;
+  std::optional<int> stop_code;                     ///< told to the next conductor as well
+  std::shared_ptr<const config::settings> reloaded; ///< the same
+  bool gone = false;                                ///< no conductor is raised any more
   std::unique_ptr<http::server> admin;
   std::function<void(int)> ended;
   std::atomic<bool> over{false};
 
   result<void> connect();
   void raise_conductor();
+  caf::actor present_conductor() {
+    const std::lock_guard hold{lock};
+    return conductor;
+  }
   /// Ends once; a conductor that died is raised again with everything under it.
   void watch_conductor();
 };
@@ -111,10 +122,21 @@ result<void> runtime::impl::connect() {
   return {};
 }
 
+/// CAF leaves its logger with every thread that spawns, and the actor system would wait for that thread to
+/// end.
+void leave_the_logger() {
+  caf::logger::set_current_actor_system(nullptr);
+}
+
 void runtime::impl::raise_conductor() {
+  const std::lock_guard hold{lock};
+  if (gone || over) return;
   conductor = system->spawn(actors::conductor, &shared, &front, [this](int code) {
     if (!over.exchange(true)) ended(code);
   });
+  leave_the_logger();
+  if (reloaded) caf::anon_send(conductor, reload_process{reloaded});
+  if (stop_code) caf::anon_send(conductor, stop_process{*stop_code});
   watch_conductor();
 }
 
@@ -125,9 +147,7 @@ void runtime::impl::watch_conductor() {
     shared.metrics.counter("troupe_actor_restarts_total", {{"kind", "conductor"}}).add();
     shared.ready = false;
     // Not from within the dying actor.
-    shared.chores.run([this] {
-      if (!over) raise_conductor();
-    });
+    shared.chores.run([this] { raise_conductor(); });
   });
 }
 
@@ -158,18 +178,26 @@ result<std::unique_ptr<runtime>> runtime::start(config::settings settings, const
 runtime::~runtime() {
   impl_->over = true;
   impl_->admin.reset();
-  if (impl_->conductor) caf::anon_send_exit(impl_->conductor, caf::exit_reason::kill);
+  {
+    const std::lock_guard hold{impl_->lock};
+    impl_->gone = true;
+    if (impl_->conductor) caf::anon_send_exit(impl_->conductor, caf::exit_reason::kill);
+    impl_->conductor = nullptr;
+  }
   impl_->front.point_to(nullptr);
-  impl_->conductor = nullptr;
   impl_->system.reset();
 }
 
 void runtime::stop(int exit_code) {
+  const std::lock_guard hold{impl_->lock};
+  impl_->stop_code = exit_code;
   caf::anon_send(impl_->conductor, stop_process{exit_code});
 }
 
 void runtime::reload(config::settings next) {
-  caf::anon_send(impl_->conductor, reload_process{std::make_shared<const config::settings>(std::move(next))});
+  const std::lock_guard hold{impl_->lock};
+  impl_->reloaded = std::make_shared<const config::settings>(std::move(next));
+  caf::anon_send(impl_->conductor, reload_process{impl_->reloaded});
 }
 
 troupe::publisher& runtime::publish() {
@@ -192,17 +220,18 @@ bool runtime::kill_one(const std::string& kind) {
     caf::anon_send(whom, caf::exit_msg{caf::actor_addr{}, caf::make_error(caf::sec::runtime_error)});
   };
   if (kind == "conductor") {
-    crash(impl_->conductor);
+    crash(impl_->present_conductor());
     return true;
   }
   caf::scoped_actor self{*impl_->system};
+  leave_the_logger();
   std::vector<std::pair<std::string, caf::actor>> found;
   const auto ask = [&](const caf::actor& whom) {
     self->request(whom, std::chrono::seconds{5}, who_is_there{})
         .receive([&](roster& r) { found.insert(found.end(), r.members.begin(), r.members.end()); },
                  [](caf::error&) {});
   };
-  ask(impl_->conductor);
+  ask(impl_->present_conductor());
   const auto top = found;
   for (const auto& [what, actor] : top)
     if (what == "supervisor") ask(actor);

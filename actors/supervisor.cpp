@@ -56,6 +56,7 @@ void supervisor_state::find_again(bool first) {
 
 void supervisor_state::on_positions(const positions_found& m) {
   if (m.generation != generation || purpose != drain_for::none) return;
+  if (at != step::leaving || !members.empty()) return; // answered already: it was asked twice
   if (m.failure) {
     log::warning("positions_unknown", m.failure->detail + "; asking again", {{"actor", actor.name}});
     self->delayed_send(self, milliseconds{1000}, try_again{});

@@ -224,6 +224,7 @@ void supervisor_state::on_deadlines() {
       continue;
     }
     s.hung = true;
+    pool->overdue(s.calling->task, now);
     log::error("handler_hangs", "a handler is past its deadline and blocks its thread and its key",
                {{"actor", actor.name},
                 {"event_id", s.calling->event->id()},

@@ -1,12 +1,14 @@
-# What every target of ours shares lives on one interface target, never in global flags.
+# What every target of ours shares lives on interface targets, never in global flags: troupe_options for whoever
+# links us, troupe_warnings for our own code alone.
 add_library(troupe_options INTERFACE)
+add_library(troupe_warnings INTERFACE)
 target_include_directories(troupe_options INTERFACE ${PROJECT_SOURCE_DIR})
-target_compile_options(troupe_options INTERFACE
+target_compile_options(troupe_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor
   -Woverloaded-virtual -Wnull-dereference -Wimplicit-fallthrough -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these falsely inside the standard library's own headers once it inlines them.
-  target_compile_options(troupe_options INTERFACE -Wno-null-dereference -Wno-restrict -Wno-maybe-uninitialized)
+  target_compile_options(troupe_warnings INTERFACE -Wno-null-dereference -Wno-restrict -Wno-maybe-uninitialized)
 endif()
 if(TROUPE_SANITIZE)
   target_compile_options(troupe_options INTERFACE -fsanitize=${TROUPE_SANITIZE} -fno-omit-frame-pointer)
@@ -30,7 +32,7 @@ function(engine_module name)
   if(arg_SOURCES)
     add_library(engine_${name} STATIC ${arg_SOURCES})
     set(scope PUBLIC)
-    target_link_libraries(engine_${name} PRIVATE ${arg_PRIVATE})
+    target_link_libraries(engine_${name} PRIVATE troupe_warnings ${arg_PRIVATE})
   else()
     add_library(engine_${name} INTERFACE)
     set(scope INTERFACE)
@@ -47,7 +49,7 @@ function(troupe_test name)
     set(arg_TIMEOUT 120)
   endif()
   add_executable(${name} ${arg_SOURCES})
-  target_link_libraries(${name} PRIVATE troupe_options ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  target_link_libraries(${name} PRIVATE troupe_options troupe_warnings ${arg_LIBS} GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
 endfunction()

@@ -250,6 +250,12 @@ void dispatcher::retry_or_give_up(task_id id, task& t, const outcome& result, st
   park(id, t, now + std::min(std::max(*delay, result.retry_after.value_or(milliseconds{0})), most));
 }
 
+void dispatcher::overdue(task_id id, steady_time now) {
+  if (probe_ != id) return;
+  probe_.reset();
+  breaker_.probe_ended(false, now);
+}
+
 void dispatcher::worker_died(task_id id, steady_time now, std::int64_t wall, std::vector<action>& out) {
   auto* t = find(id);
   if (!t || t->at != stage::running) return;

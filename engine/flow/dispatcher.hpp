@@ -92,6 +92,9 @@ public:
 
   /// A call's outcome. Appends what follows from it.
   void called(task_id id, outcome result, steady_time now, std::int64_t wall, std::vector<action>& out);
+  /// Its call is past the deadline and still blocks: no probe to wait for any more, or a hung one would hold
+  /// the breaker for good.
+  void overdue(task_id id, steady_time now);
   /// Its worker died: the call counts as an attempt, the event runs again.
   void worker_died(task_id id, steady_time now, std::int64_t wall, std::vector<action>& out);
   void published(task_id id, const std::optional<error>& failure, steady_time now, std::int64_t wall,

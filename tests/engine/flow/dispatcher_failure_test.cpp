@@ -80,6 +80,23 @@ TEST_F(DispatcherFailure, WaitsAsLongAsTheDownstreamAsks) {
   EXPECT_GT(*pool->next_due(), now + std::chrono::hours{24 * 365}) << "not overflown into the past";
 }
 
+TEST_F(DispatcherFailure, AProbeThatHangsHoldsNothingButItsKey) {
+  open();
+  offer(0, {"a", "b", "c"});
+  ASSERT_EQ(start(), 0);
+  answer(0, outcome::unavailable("out"));
+  pass(1000ms);
+  ASSERT_EQ(start(), 1) << "the probe";
+  pool->overdue(id(1), now);
+  EXPECT_EQ(start(), -1) << "open for another second";
+  pass(1000ms);
+  ASSERT_EQ(start(), 2) << "another probe, of another key";
+  answer(2, outcome::success());
+  EXPECT_TRUE(pool->breaker_closed());
+  answer(1, outcome::transient("came back"));
+  EXPECT_TRUE(pool->breaker_closed()) << "an ordinary failure by then";
+}
+
 TEST_F(DispatcherFailure, CountsADeadWorkersCallAsAnAttempt) {
   open();
   offer(0, {"a", "a"});
