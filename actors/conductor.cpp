@@ -164,6 +164,14 @@ void conductor_state::reload(const config::settings& next) {
     log::info("actor_removed", "an actor that is no longer in the config stops", {{"actor", c.what.name}});
     self->send(c.actor, stop_order{});
   }
+  const auto& now = shared->settings;
+  if (next.app != now.app || next.kafka != now.kafka || next.redis_url != now.redis_url ||
+      next.admin_listen != now.admin_listen || next.shutdown_deadline != now.shutdown_deadline ||
+      next.shutdown_revoke != now.shutdown_revoke)
+    log::warning("restart_needed",
+                 "app, kafka, redis, admin or shutdown changed too: that takes effect when the "
+                 "process is started again");
+  shared->settings.actors = next.actors; // what a conductor that replaces this one starts from
   update_ready();
   shared->metrics.counter("troupe_config_reloads_total", {{"result", "ok"}}).add();
 }

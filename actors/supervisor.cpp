@@ -68,6 +68,16 @@ void supervisor_state::on_positions(const positions_found& m) {
     self->delayed_send(self, milliseconds{50}, positions_found{m});
     return;
   }
+  // So may calls of ours that a drain left behind; each ends, or counts as hung, at its deadline.
+  const bool still_called = std::any_of(slots.begin(), slots.end(), [&](const slot& x) {
+    return x.calling && !x.hung && std::any_of(m.committed.begin(), m.committed.end(), [&](const auto& p) {
+             return p.where == topic_partition{*x.calling->event->topic, x.calling->event->partition};
+           });
+  });
+  if (still_called) {
+    self->delayed_send(self, milliseconds{50}, positions_found{m});
+    return;
+  }
   suspects.clear();
   std::vector<kafka::position> start;
   std::vector<kafka::commit_request> first_commits;
