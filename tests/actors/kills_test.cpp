@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -23,6 +24,7 @@ namespace {
 constexpr std::int32_t partitions = 4;
 constexpr auto patience = 40s;
 constexpr int keys = 12;
+constexpr int workers = 4;
 
 using place = std::pair<std::int32_t, std::int64_t>; ///< partition, offset
 
@@ -73,12 +75,13 @@ std::string unique(const std::string& name) {
   return name + "-" + run + "-" + std::to_string(++n);
 }
 
-class Kills : public testing::TestWithParam<const char*> {
+class Engine : public testing::Test {
 protected:
   void SetUp() override {
     handlers_.add("record", [this](const record& e, context& c) {
       const auto start = std::chrono::steady_clock::now();
-      std::this_thread::sleep_for(call_takes); // the work: long enough that calls could overlap
+      // The work: long enough that calls could overlap.
+      std::this_thread::sleep_for(++begun_ < workers ? first_calls_take_ : call_takes_);
       auto result = is_poison(e)                      ? outcome::permanent("it is poison")
                     : is_flaky(e) && c.attempt() == 1 ? outcome::transient("not the first time")
                                                       : outcome::success({outgoing{.topic = {},
@@ -102,7 +105,7 @@ protected:
     work.consume.topics = {topic_};
     work.consume.group = unique("work");
     work.handler = config::named_handler{"record"};
-    work.pool.workers = 4;
+    work.pool.workers = workers;
     work.pool.max_workers = 8;
     work.retry = {
         .attempts = 30, .backoff = policy::backoff_kind::constant, .initial = 20ms, .max = 20ms, .jitter = 0};
@@ -125,8 +128,10 @@ protected:
 
     config::settings s;
     s.app = "kills";
+    s.shutdown_revoke = revoke_;
     const char* real = std::getenv("TEST_KAFKA");
     s.kafka.brokers = real ? real : "embedded";
+    s.kafka.producer = {{"linger.ms", linger_}};
     s.redis_url = redis_.url();
     s.admin_listen = "";
     s.actors = {{"work", work, ""}, {"count", count, ""}, {"made", made, ""}};
@@ -153,8 +158,8 @@ protected:
   }
 
   /// One event after the other, until it is told to stop; what fails is published again, as a user would.
-  void publish_until_stopped() {
-    for (int n = 0; !enough_; ++n) {
+  void publish_until_stopped(int most = std::numeric_limits<int>::max()) {
+    for (int n = 0; !enough_ && n < most; ++n) {
       const auto who = "k" + std::to_string(n % keys);
       const std::string kind = n % 40 == 39 ? "poison" : n % 15 == 14 ? "flaky" : "plain";
       outgoing event;
@@ -200,13 +205,37 @@ protected:
         << "nothing is made up " << when;
   }
 
+  /// Order kept per key, one call at a time.
+  void expect_order() const {
+    std::map<std::string, std::vector<effects::entry>> calls;
+    for (auto& e : effects_.all())
+      calls[e.key].push_back(std::move(e));
+    for (auto& [key, all] : calls) {
+      std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+      std::int64_t newest = -1;
+      std::set<place> seen;
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (i > 0) {
+          EXPECT_GE(all[i].start, all[i - 1].end)
+              << key << ": the calls for offsets " << all[i - 1].where.second << " and "
+              << all[i].where.second << " overlap";
+        }
+        if (all[i].result == verdict::transient || !seen.insert(all[i].where).second) continue;
+        EXPECT_GT(all[i].where.second, newest) << key << ": out of order";
+        newest = all[i].where.second;
+      }
+    }
+  }
+
   void TearDown() override {
     enough_ = true;
     if (load_.joinable()) load_.join();
     engine_.reset();
   }
 
-  static constexpr auto call_takes = 2ms;
+  milliseconds call_takes_{2}, first_calls_take_{2}, revoke_{3000};
+  std::string linger_ = "5";
+  std::atomic<int> begun_{0};
   support::redis_server redis_;
   std::string topic_ = unique("events"), out_ = unique("out"), made_up_ = unique("made");
   effects effects_;
@@ -218,6 +247,8 @@ protected:
   std::atomic<int> published_{0};
   std::thread load_;
 };
+
+class Kills : public Engine, public testing::WithParamInterface<const char*> {};
 
 TEST_P(Kills, BreakNoPromise) {
   const std::string kind = GetParam();
@@ -287,25 +318,7 @@ TEST_P(Kills, BreakNoPromise) {
   for (const auto& [who, n] : by_key)
     EXPECT_EQ(counted(who), n) << who;
 
-  // Order kept per key, one call at a time.
-  std::map<std::string, std::vector<effects::entry>> calls;
-  for (auto& e : effects_.all())
-    calls[e.key].push_back(std::move(e));
-  for (auto& [key, all] : calls) {
-    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
-    std::int64_t newest = -1;
-    std::set<place> seen;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-      if (i > 0) {
-        EXPECT_GE(all[i].start, all[i - 1].end)
-            << key << ": the calls for offsets " << all[i - 1].where.second << " and " << all[i].where.second
-            << " overlap";
-      }
-      if (all[i].result == verdict::transient || !seen.insert(all[i].where).second) continue;
-      EXPECT_GT(all[i].where.second, newest) << key << ": out of order";
-      newest = all[i].where.second;
-    }
-  }
+  expect_order();
 
   engine_->stop(0);
   EXPECT_TRUE(eventually(patience, [&] { return ended_ != -1; }));
@@ -316,6 +329,55 @@ INSTANTIATE_TEST_SUITE_P(Of, Kills,
                          testing::Values("conductor", "supervisor", "partition_reader", "worker",
                                          "dead_letter_writer", "aggregator", "publisher", "generator"),
                          [](const auto& of) { return std::string{of.param}; });
+
+class LongCalls : public Engine, public testing::WithParamInterface<const char*> {};
+
+TEST_P(LongCalls, KeepTheirKeysWhoeverDiesMeanwhile) {
+  const std::string kind = GetParam();
+  call_takes_ = 4s; // longer than a new supervisor needs to join, shorter than the deadline
+  // The worker that is killed has the last of the first calls: a thread is free long before that call ends.
+  first_calls_take_ = kind == "worker" ? 500ms : 4s;
+  revoke_ = 50ms; // a reader's death does not wait for them
+  start();
+  if (HasFatalFailure()) return;
+  publish_until_stopped(workers); // an event for each, and none that waits
+  ASSERT_TRUE(eventually(patience, [&] { return begun_ == workers; }));
+  ASSERT_TRUE(eventually(patience, [&] { return engine_->kill_one(kind); }));
+  ASSERT_TRUE(eventually(patience, [&] { return restarts(kind) == 1; }));
+  // Nothing of it was committed: every call that died with the actor is made again.
+  const int again = kind == "worker" ? 1 : workers;
+  EXPECT_TRUE(eventually(patience, [&] { return begun_ >= workers + again; }));
+  EXPECT_TRUE(
+      eventually(patience, [&] { return effects_.all().size() == static_cast<std::size_t>(begun_); }));
+  EXPECT_EQ(effects_.handled(), static_cast<std::size_t>(workers));
+  expect_order();
+}
+
+INSTANTIATE_TEST_SUITE_P(Of, LongCalls,
+                         testing::Values("conductor", "supervisor", "partition_reader", "worker"),
+                         [](const auto& of) { return std::string{of.param}; });
+
+TEST_F(Engine, ADeadLetterUnderWayWhenItsWriterDiesHoldsItsKeyNoLongerThanItMust) {
+  linger_ = "1000"; // so long is the letter under way
+  start();
+  if (HasFatalFailure()) return;
+  const auto publish = [&](const std::string& kind) {
+    outgoing event;
+    event.topic = topic_;
+    event.key = "k1";
+    event.value = "{\"who\":\"k1\",\"kind\":\"" + kind + "\"}";
+    return static_cast<bool>(engine_->publish().publish_and_wait(event, 20s));
+  };
+  ASSERT_TRUE(publish("poison"));
+  ASSERT_TRUE(eventually(
+      patience, [&] { return engine_->metrics().find("troupe_dlq_messages_total{") != std::string::npos; }));
+  ASSERT_TRUE(engine_->kill_one("dead_letter_writer"));
+  ASSERT_TRUE(eventually(patience, [&] { return restarts("dead_letter_writer") == 1; }));
+  ASSERT_TRUE(publish("plain"));
+  EXPECT_TRUE(eventually(patience, [&] { return effects_.handled() == 1; })) << "the key is held for good";
+  topic_log dlq{engine_->brokers(), topic_ + ".work.dlq", partitions};
+  EXPECT_TRUE(dlq.read_until([](const auto& all) { return !all.empty(); }, patience));
+}
 
 } // namespace
 } // namespace troupe::actors

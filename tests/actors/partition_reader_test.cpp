@@ -120,6 +120,21 @@ TEST_F(PartitionReader, NeverHoldsMoreThanItsWindowUntilACommitIsAcknowledged) {
   EXPECT_EQ(second[0].event->offset, 10);
 }
 
+TEST_F(PartitionReader, ItsWindowIsOfBytesToo) {
+  start({.events = 4096, .bytes = 10});
+  const auto first = offer();
+  caf::anon_send(reader, more_wanted{});
+  caf::anon_send(reader, queue_woke{});
+  settle(first, 0, first.size());
+  const auto wanted = commit(); // and nothing was offered before it
+  ASSERT_TRUE(wanted && wanted->commit);
+  EXPECT_FALSE(me->has_next_message());
+  caf::anon_send(reader, commit_done{true});
+  const auto second = offer();
+  ASSERT_FALSE(second.empty());
+  EXPECT_EQ(second[0].event->offset, static_cast<std::int64_t>(first.size()));
+}
+
 TEST_F(PartitionReader, CommitsBelowTheFirstUnfinishedEventAndRecordsWhatIsFinishedBeyondIt) {
   start(wide);
   const auto all = offers(20);

@@ -1,12 +1,13 @@
 """The tests' own view of Kafka: produces, and reads topics and commits, with Python's client."""
 
+import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import confluent_kafka
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from support.waiting import eventually
+from support.waiting import eventually, pause
 
 
 @dataclass
@@ -90,8 +91,8 @@ class Kafka:
         """The end of the log of each partition."""
         reader = self._reader("oracle")
         try:
-            return {p: reader.get_watermark_offsets(confluent_kafka.TopicPartition(topic, p), timeout=20)[1]
-                    for p in range(self.partitions(topic))}
+            return {p: _answered(lambda p=p: reader.get_watermark_offsets(
+                confluent_kafka.TopicPartition(topic, p), timeout=20)[1]) for p in range(self.partitions(topic))}
         finally:
             reader.close()
 
@@ -145,6 +146,23 @@ class Kafka:
         return confluent_kafka.Consumer({
             "bootstrap.servers": self.address, "group.id": group, "enable.auto.commit": False,
             "enable.partition.eof": True, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 50})
+
+
+# What a broker says of a partition that was created a moment ago.
+NOT_YET = {confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION, confluent_kafka.KafkaError.LEADER_NOT_AVAILABLE,
+           confluent_kafka.KafkaError.UNKNOWN_TOPIC_OR_PART, confluent_kafka.KafkaError._UNKNOWN_PARTITION}
+
+
+def _answered(question, within=20):
+    """The answer to a question, asked again while the partition is only just coming up."""
+    end = time.monotonic() + within
+    while True:
+        try:
+            return question()
+        except confluent_kafka.KafkaException as refusal:
+            if refusal.args[0].code() not in NOT_YET or time.monotonic() >= end:
+                raise
+        pause(0.1)
 
 
 def send(producer, topic, event, acknowledged):
