@@ -117,9 +117,6 @@ struct position_lost {
   topic_partition where;
   std::string why;
 };
-struct window_changed {
-  flow::window_limits limits;
-};
 
 // supervisor ⇄ worker
 /// One handler call. Shared by the supervisor, the worker and whatever carries the call out.
@@ -284,7 +281,6 @@ TROUPE_MESSAGE(commit_due)
 TROUPE_MESSAGE(commit_wanted)
 TROUPE_MESSAGE(commit_done)
 TROUPE_MESSAGE(position_lost)
-TROUPE_MESSAGE(window_changed)
 TROUPE_MESSAGE(begin_call)
 TROUPE_MESSAGE(call_ended)
 TROUPE_MESSAGE(simulated)

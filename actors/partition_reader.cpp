@@ -104,7 +104,6 @@ caf::behavior partition_reader_state::make_behavior(reader_seat s) {
           if (ledger->fill() > early_commit && done.acknowledged) commit(false);
         }
       },
-      [this](const window_changed& now) { ledger->change(now.limits); },
       [this](const stop_order&) { self->quit(); },
   };
 }

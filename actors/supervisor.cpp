@@ -104,7 +104,6 @@ void supervisor_state::on_positions(const positions_found& m) {
     pool->add_partition(which);
     members.emplace_back();
     members.back().where = p.where;
-    members.back().committed = offset;
     members.back().reader = self->spawn<caf::linked + caf::monitored>(partition_reader, std::move(birth));
     ++readers_alive;
     // The queue is taken before the assignment, so that nothing lands in the consumer's own.
@@ -202,7 +201,6 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
           {{"actor", actor.name}, {"topic", report.where.topic}, {"partition", report.where.partition}});
       which->dirty = true;
     } else {
-      which->committed = report.offset;
       shared->lag.update(spec.consume.group, report.where, report.offset, consumer);
     }
     if (std::exchange(which->first_commit, false)) continue;

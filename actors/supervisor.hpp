@@ -38,7 +38,6 @@ struct supervisor_state {
     bool last_out = false;     ///< its last commit waits for an answer
     bool dirty = false;        ///< has something to commit
     bool first_commit = false; ///< the next report is of the group's first commit, not of the reader's
-    std::int64_t committed = 0;
   };
   struct slot {
     caf::actor worker;
