@@ -228,10 +228,9 @@ caf::behavior aggregate_supervisor_state::make_behavior(services* s, config::act
             spec.per_minute ? spec.per_minute->keep : milliseconds{0},
             spec.event_time};
   store = std::make_shared<aggregate::count_store>(shared->redis, shared->settings.app, spec.consume.group);
-  seat = {shared,       caf::actor_cast<caf::actor>(self),
-          actor.name,   spec.consume,
-          std::nullopt, std::size_t{16} << 20,
-          true};
+  seat = {
+      shared, caf::actor_cast<caf::actor>(self), actor.name, spec.consume, std::nullopt, std::size_t{8} << 20,
+      true};
   auto& m = shared->metrics;
   rebalances = &m.counter("troupe_rebalances_total", {{"group", spec.consume.group}});
   commits_ok = &m.counter("troupe_offset_commits_total", {{"group", spec.consume.group}, {"result", "ok"}});

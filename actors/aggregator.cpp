@@ -18,13 +18,15 @@ constexpr policy::retry_rules resend{.attempts = 1,
 }
 
 void aggregator_state::count(std::vector<kafka::message>& events) {
+  const bool record_time = tally->uses_record_time();
   std::uint64_t seen = 0, yes = 0, unusable = 0, no_time = 0;
   for (const auto& m : events) {
     if (m.offset() < next) continue; // the broker sends whole batches
     next = m.offset() + 1;
     ++seen;
     // Null is a tombstone: nothing to count, and no JSON either.
-    switch (m.has_value() ? tally->count(m.value(), m.timestamp_ms()) : aggregate::counted::unusable) {
+    switch (m.has_value() ? tally->count(m.value(), record_time ? m.timestamp_ms() : -1)
+                          : aggregate::counted::unusable) {
     case aggregate::counted::yes:
       ++yes;
       break;

@@ -303,6 +303,10 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
   spec = std::get<config::worker_actor>(actor.kind);
   conductor = std::move(above);
   publisher = std::move(out);
+  if (spec.publish && !spec.publish->key.empty()) {
+    const json::pointer key = *json::pointer::parse(spec.publish->key); // checked with the config
+    publish_key.emplace(std::span{&key, 1});
+  }
   seat = {
       shared, caf::actor_cast<caf::actor>(self), actor.name, spec.consume, spec.dlq, std::size_t{64} << 20,
       false};

@@ -4,6 +4,7 @@
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
 #include "actors/worker.hpp"
+#include "engine/json/extractor.hpp"
 #include "engine/policy/restart_budget.hpp"
 
 #include <caf/event_based_actor.hpp>
@@ -92,6 +93,7 @@ struct supervisor_state {
   config::worker_actor spec;
   group_seat seat;
   caf::actor conductor, publisher, writer;
+  std::optional<json::extractor> publish_key; ///< where the key of what is published lies
 
   std::shared_ptr<kafka::consumer> consumer;
   steady_time born{};

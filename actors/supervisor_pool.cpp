@@ -1,7 +1,6 @@
 #include "actors/supervisor.hpp"
 
 #include "actors/dead_letter_writer.hpp"
-#include "engine/json/document.hpp"
 #include "engine/log/log.hpp"
 
 #include <algorithm>
@@ -276,8 +275,9 @@ void supervisor_state::ask_publish(const flow::publish_events& what) {
   for (auto& event : request.events) {
     if (event.topic.empty()) event.topic = by.topic;
     if (event.key || by.key.empty() || !event.value) continue;
-    event.key = json::string_at(*event.value, by.key);
-    if (!event.key) {
+    if (publish_key->read(*event.value) && (*publish_key)[0].has_text()) {
+      event.key = (*publish_key)[0].text;
+    } else {
       // It would be published, but in no order: that is not what the config says.
       self->send(self, published{what.id, error{errc::too_large, "publish.key " + by.key +
                                                                      " is not in the event to publish"}});

@@ -2,40 +2,102 @@
 
 #include "engine/aggregate/event_time.hpp"
 #include "engine/aggregate/template_key.hpp"
-#include "engine/json/document.hpp"
+#include "engine/json/extractor.hpp"
 
 #include <algorithm>
 #include <functional>
-#include <unordered_map>
+#include <memory_resource>
+#include <optional>
 
 namespace troupe::aggregate {
 
 namespace {
 
-struct text_hash {
-  using is_transparent = void;
-  std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
+constexpr std::uint32_t none = ~std::uint32_t{0};
+
+/// A counted value, with its total and with its count in the minute of its last event: events come in the
+/// order of time, more or less.
+struct counted_value {
+  std::int64_t total = 0;
+  minute last = 0;
+  std::int64_t last_count = 0;     ///< in that minute, and not yet in the table of minutes
+  std::uint32_t last_place = none; ///< of that minute, there
+  std::uint32_t size = 0;          ///< of the text, which lies right behind
+
+  [[nodiscard]] std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
 };
 
-/// Counts by (minute, value). Found by open addressing in a table of places, so that an event that is counted
-/// again allocates nothing, and many minutes of many values take the memory of those that occurred only.
+/// Open addressing. An event whose value is known touches two cache lines, a slot's and the value's, and
+/// allocates nothing.
+class value_table {
+public:
+  counted_value& find_or_add(std::string_view text) {
+    if (used_ * 2 >= slots_.size()) grow();
+    const auto hash = std::hash<std::string_view>{}(text);
+    auto i = hash & (slots_.size() - 1);
+    for (; slots_[i].value; i = (i + 1) & (slots_.size() - 1))
+      if (slots_[i].hash == hash && slots_[i].value->text() == text) return *slots_[i].value;
+    slots_[i] = {hash, made(text)};
+    ++used_;
+    return *slots_[i].value;
+  }
+  [[nodiscard]] std::size_t size() const { return used_; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  void clear() {
+    std::vector<slot>{}.swap(slots_);
+    memory_.release();
+    used_ = bytes_ = 0;
+  }
+
+private:
+  struct slot {
+    std::size_t hash = 0;
+    counted_value* value = nullptr;
+  };
+  counted_value* made(std::string_view text) {
+    void* place = memory_.allocate(sizeof(counted_value) + text.size(), alignof(counted_value));
+    auto* value = new (place) counted_value{};
+    value->size = static_cast<std::uint32_t>(text.size());
+    text.copy(reinterpret_cast<char*>(value + 1), text.size());
+    bytes_ += text.size();
+    return value;
+  }
+  void grow() {
+    std::vector<slot> larger(std::max<std::size_t>(64, slots_.size() * 2));
+    for (const auto& s : slots_) {
+      if (!s.value) continue;
+      auto i = s.hash & (larger.size() - 1);
+      while (larger[i].value)
+        i = (i + 1) & (larger.size() - 1);
+      larger[i] = s;
+    }
+    slots_ = std::move(larger);
+  }
+
+  std::vector<slot> slots_; ///< a power of two of them
+  std::pmr::monotonic_buffer_resource memory_;
+  std::size_t used_ = 0, bytes_ = 0;
+};
+
+/// Counts by (minute, value): many minutes of many values take the memory of those that occurred only.
 class minute_table {
 public:
   struct entry {
     minute at;
-    std::uint32_t value;
+    const counted_value* value;
     std::int64_t count;
   };
 
-  void add(minute at, std::uint32_t value) {
+  std::uint32_t find_or_add(minute at, const counted_value& value) {
     if (entries_.size() * 2 >= places_.size()) grow();
-    auto& place = find(at, value);
+    auto& place = find(at, &value);
     if (place == 0) {
-      entries_.push_back({at, value, 0});
+      entries_.push_back({at, &value, 0});
       place = static_cast<std::uint32_t>(entries_.size());
     }
-    ++entries_[place - 1].count;
+    return place - 1;
   }
+  entry& operator[](std::uint32_t place) { return entries_[place]; }
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
   [[nodiscard]] std::vector<entry>& entries() { return entries_; }
   void clear() {
@@ -48,9 +110,9 @@ public:
   }
 
 private:
-  std::uint32_t& find(minute at, std::uint32_t value) {
+  std::uint32_t& find(minute at, const counted_value* value) {
     const auto mixed = (static_cast<std::uint64_t>(at) * 0x9E3779B97F4A7C15ULL) ^
-                       (value * std::uint64_t{0xC2B2AE3D27D4EB4F});
+                       (reinterpret_cast<std::uintptr_t>(value) * std::uint64_t{0xC2B2AE3D27D4EB4F});
     for (auto i = (mixed ^ (mixed >> 29)) & (places_.size() - 1);; i = (i + 1) & (places_.size() - 1)) {
       auto& place = places_[i];
       if (place == 0 || (entries_[place - 1].at == at && entries_[place - 1].value == value)) return place;
@@ -76,68 +138,54 @@ constexpr std::int64_t longest_keep = 100'000'000'000; // seconds; Redis refuses
 } // namespace
 
 struct tally::impl {
-  struct condition {
-    json::pointer at;
-    std::string value;
-  };
-
   tally_spec spec;
-  std::vector<condition> where;
-  json::pointer count_by, event_time;
-  bool countable = true; ///< false where a pointer of the spec is none: then nothing can be found
   template_key into, minute_into;
   std::int64_t keep_seconds = 0;
 
-  json::document event;
+  /// What is read of an event: the conditions in their order, the counted value, the event's time.
+  std::optional<json::extractor> event; ///< none where a pointer of the spec is none: nothing can be found
   minute_reader times;
-  std::unordered_map<std::string, std::uint32_t, text_hash, std::equal_to<>> ids;
-  std::vector<const std::string*> values; ///< by id
-  std::size_t value_bytes = 0;
-  std::vector<std::int64_t> totals; ///< by id
-  std::vector<std::uint32_t> touched;
+  value_table values;
+  std::vector<counted_value*> touched; ///< since the last flush
   minute_table minutes;
 
   explicit impl(tally_spec s)
       : spec{std::move(s)}, into{spec.into, "{value}"}, minute_into{spec.minute_into, "{minute}"} {
-    for (const auto& [at, value] : spec.where)
-      where.push_back({compiled(at), value});
-    count_by = compiled(spec.count_by);
-    event_time = compiled(spec.event_time);
     keep_seconds = std::clamp<std::int64_t>((spec.minute_keep.count() + 999) / 1000, 0, longest_keep);
+    std::vector<json::pointer> wanted;
+    const auto want = [&](const std::string& text) {
+      auto made = json::pointer::parse(text);
+      if (made) wanted.push_back(std::move(*made));
+      return static_cast<bool>(made);
+    };
+    const bool all = std::all_of(spec.where.begin(), spec.where.end(),
+                                 [&](const auto& condition) { return want(condition.first); }) &&
+                     want(spec.count_by) && (!by_event_time() || want(spec.event_time));
+    if (all) event.emplace(wanted);
   }
 
-  json::pointer compiled(const std::string& text) {
-    auto made = json::pointer::parse(text);
-    if (!made) countable = false;
-    return made ? std::move(*made) : json::pointer{};
-  }
-
-  std::uint32_t id_of(std::string_view value) {
-    if (const auto known = ids.find(value); known != ids.end()) return known->second;
-    const auto id = static_cast<std::uint32_t>(values.size());
-    const auto made = ids.emplace(std::string{value}, id).first;
-    values.push_back(&made->first);
-    totals.push_back(0);
-    value_bytes += value.size();
-    return id;
-  }
+  [[nodiscard]] bool by_event_time() const { return !spec.minute_into.empty() && !spec.event_time.empty(); }
 
   std::optional<minute> minute_for(std::int64_t record_timestamp_ms) {
-    if (spec.event_time.empty())
-      return record_timestamp_ms < 0 ? std::nullopt : minute_of(record_timestamp_ms);
-    const auto text = event.string_at(event_time);
-    return text ? times.read(*text) : std::nullopt;
+    if (!by_event_time()) return record_timestamp_ms < 0 ? std::nullopt : minute_of(record_timestamp_ms);
+    const auto& time = (*event)[spec.where.size() + 1];
+    return time.is_string() ? times.read(time.text) : std::nullopt;
+  }
+
+  void spill(counted_value& value) {
+    if (value.last_place != none) minutes[value.last_place].count += value.last_count;
+    value.last_place = none;
+    value.last_count = 0;
   }
 
   void start_anew() {
-    if (values.size() > std::max(values_kept, 4 * touched.size()) || value_bytes > value_bytes_kept) {
-      ids.clear();
+    if (values.size() > std::max(values_kept, 4 * touched.size()) || values.bytes() > value_bytes_kept) {
       values.clear();
-      totals.clear();
-      value_bytes = 0;
     } else {
-      for (const auto id : touched)
-        totals[id] = 0;
+      for (auto* value : touched) {
+        value->total = value->last_count = 0;
+        value->last_place = none;
+      }
     }
     touched.clear();
     minutes.clear();
@@ -149,20 +197,30 @@ tally::~tally() = default;
 tally::tally(tally&&) noexcept = default;
 tally& tally::operator=(tally&&) noexcept = default;
 
-counted tally::count(std::string_view value, std::int64_t record_timestamp_ms) {
+counted tally::count(std::string_view json, std::int64_t record_timestamp_ms) {
   auto& t = *impl_;
-  if (!t.countable || !t.event.parse(value)) return counted::unusable;
-  for (const auto& c : t.where)
-    if (t.event.text_at(c.at) != c.value) return counted::filtered;
-  const auto counted_value = t.event.string_at(t.count_by);
-  if (!counted_value) return counted::unusable;
-  const auto id = t.id_of(*counted_value);
-  if (t.totals[id]++ == 0) t.touched.push_back(id);
+  if (!t.event || !t.event->read(json)) return counted::unusable;
+  const auto& event = *t.event;
+  for (std::size_t i = 0; i < t.spec.where.size(); ++i)
+    if (!event[i].has_text() || event[i].text != t.spec.where[i].second) return counted::filtered;
+  const auto& text = event[t.spec.where.size()];
+  if (!text.is_string()) return counted::unusable;
+  auto& value = t.values.find_or_add(text.text);
+  if (value.total++ == 0) t.touched.push_back(&value);
   if (t.spec.minute_into.empty()) return counted::yes;
   const auto at = t.minute_for(record_timestamp_ms);
   if (!at) return counted::no_time;
-  t.minutes.add(*at, id);
+  if (value.last_place == none || value.last != *at) {
+    t.spill(value);
+    value.last = *at;
+    value.last_place = t.minutes.find_or_add(*at, value);
+  }
+  ++value.last_count;
   return counted::yes;
+}
+
+bool tally::uses_record_time() const {
+  return !impl_->spec.minute_into.empty() && impl_->spec.event_time.empty();
 }
 
 bool tally::empty() const {
@@ -177,12 +235,13 @@ delta tally::take() {
   auto& t = *impl_;
   delta out;
   out.totals.reserve(t.touched.size());
-  for (const auto id : t.touched) {
+  for (auto* value : t.touched) {
+    t.spill(*value);
     // Without a placeholder all values share one key.
     if (!t.into.has_placeholder() && !out.totals.empty())
-      out.totals.front().count += t.totals[id];
+      out.totals.front().count += value->total;
     else
-      out.totals.push_back({t.into.with(*t.values[id]), t.totals[id]});
+      out.totals.push_back({t.into.with(value->text()), value->total});
   }
   auto& entries = t.minutes.entries();
   std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
@@ -190,7 +249,8 @@ delta tally::take() {
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto& e = entries[i];
     auto key = i > 0 && entries[i - 1].at == e.at ? out.minutes.back().key : t.minute_into.with(shown(e.at));
-    out.minutes.push_back({std::move(key), *t.values[e.value], e.count, e.at * 60 + t.keep_seconds});
+    out.minutes.push_back(
+        {std::move(key), std::string{e.value->text()}, e.count, e.at * 60 + t.keep_seconds});
   }
   t.start_anew();
   return out;

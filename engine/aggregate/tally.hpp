@@ -53,7 +53,9 @@ public:
   tally(tally&&) noexcept;
   tally& operator=(tally&&) noexcept;
 
-  counted count(std::string_view value, std::int64_t record_timestamp_ms);
+  /// The record's timestamp, in milliseconds since the epoch, counts where uses_record_time() says so.
+  counted count(std::string_view json, std::int64_t record_timestamp_ms);
+  [[nodiscard]] bool uses_record_time() const;
   [[nodiscard]] bool empty() const;
   [[nodiscard]] std::size_t distinct() const; ///< keys touched
   /// The counts so far, which starts the next flush at nothing.

@@ -30,6 +30,17 @@ std::string name_of(const topic_partition& where) {
   return where.topic + " [" + std::to_string(where.partition) + "]";
 }
 
+constexpr std::size_t fetch_bytes = std::size_t{2} << 20;
+
+/// fetch.max.bytes must not be smaller than this property. 0 where it is not given.
+std::size_t largest_message(const connection& to) {
+  std::size_t largest = 0;
+  for (const auto* properties : {&to.common, &to.consumer})
+    if (const auto given = properties->find("message.max.bytes"); given != properties->end())
+      largest = std::strtoull(given->second.c_str(), nullptr, 10);
+  return largest;
+}
+
 /// What the group committed; any partition's failure is the whole's, since half an answer starts nothing.
 result<std::vector<committed>> ask(rd_kafka_t* client, std::span<const topic_partition> where,
                                    milliseconds timeout) {
@@ -84,11 +95,14 @@ result<void> consumer_session::start() {
       // By count a full queue backs off a whole second on 2.0.2; bytes alone bound it.
       {"queued.min.messages", "1000000"},
       {"queued.max.messages.kbytes", std::to_string(kbytes)},
-      {"fetch.queue.backoff.ms", "2"},
+      {"fetch.queue.backoff.ms", "2"}, // from 2.2 on; see resume_fetching
       {"allow.auto.create.topics", "false"},
       // How soon a topic that was missing, or a new one of a pattern, is seen.
       {"topic.metadata.refresh.interval.ms", to.embedded ? "1000" : "10000"},
   };
+  stops_when_full_ = !scope_of("fetch.queue.backoff.ms");
+  // Answers of a moderate size come into memory that was just used, instead of fresh pages.
+  if (largest_message(to) <= fetch_bytes) ours["fetch.max.bytes"] = std::to_string(fetch_bytes);
   if (to.embedded) ours["fetch.wait.max.ms"] = "10"; // its fetches never wake early
   const properties promised{
       {"group.id", config_.group},
@@ -102,6 +116,10 @@ result<void> consumer_session::start() {
   };
   auto conf = make_conf(to, role::consumer, ours, promised);
   if (!conf) return conf.failure();
+  std::array<char, 32> held{}; // the users' own setting wins
+  std::size_t held_size = held.size();
+  rd_kafka_conf_get(conf->get(), "queued.max.messages.kbytes", held.data(), &held_size);
+  prefetch_bytes_ = std::strtoull(held.data(), nullptr, 10) * 1024;
   rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT |
                                             RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_FETCH);
 
@@ -178,9 +196,35 @@ std::size_t consumer_session::read(queue_slot& slot, std::vector<message>& into,
   if (got <= 0) return 0;
   const auto count = static_cast<std::size_t>(got);
   into.reserve(into.size() + count);
+  if (stops_when_full_) watch_level(slot, count);
   for (std::size_t i = 0; i < count; ++i)
     into.emplace_back(slot.scratch[i]);
   return count;
+}
+
+void consumer_session::watch_level(queue_slot& slot, std::size_t got) {
+  // The queue's size in bytes is librdkafka's secret; its length is not, and a few messages tell the rest.
+  std::size_t sampled = 0, bytes = 0;
+  for (std::size_t i = 0; i < got; i += 1 + got / 8, ++sampled)
+    bytes += slot.scratch[i]->len;
+  const auto left = rd_kafka_queue_length(slot.reads()) * (bytes / sampled);
+  if (left >= prefetch_bytes_ - prefetch_bytes_ / 8) {
+    slot.was_full = true;
+  } else if (slot.was_full && left < prefetch_bytes_ / 2) {
+    slot.was_full = false;
+    if (!resuming_.exchange(true)) post([this, where = slot.partitions] { resume_fetching(where); });
+  }
+}
+
+/// librdkafka looks again at a queue that was full when its broker thread wakes up, for its own reasons or
+/// after a second. Any request to the partitions' leaders wakes it; its answer is of no use to anybody.
+void consumer_session::resume_fetching(const std::vector<topic_partition>& where) {
+  resuming_ = false;
+  if (!fetching_) return;
+  const auto list = list_of(where);
+  for (auto& one : std::span{list->elems, static_cast<std::size_t>(list->cnt)})
+    one.offset = RD_KAFKA_OFFSET_END;
+  rd_kafka_offsets_for_times(client_, list.get(), 1);
 }
 
 void consumer_session::assign(std::vector<position> positions) {

@@ -26,6 +26,7 @@ struct queue_slot {
   /// messages of the positions before.
   std::atomic<std::uint64_t> opens_with{0};
   std::vector<rd_kafka_message_t*> scratch;
+  bool was_full = false; ///< its budget was used up, so fetching for it has stopped
 
   [[nodiscard]] rd_kafka_queue_t* reads() const { return joint ? joint.get() : sources.front().get(); }
 };
@@ -77,6 +78,7 @@ private:
   void ask_committed(std::vector<topic_partition> where, std::uint64_t ask);
   void apply(std::uint64_t number, const std::vector<position>& positions);
   void leave_partitions();
+  void resume_fetching(const std::vector<topic_partition>& where);
   void send_commit(std::vector<commit_request> requests);
   void on_commit(rd_kafka_event_t* event);
   void on_error(rd_kafka_event_t* event);
@@ -85,6 +87,7 @@ private:
   void refuse_commits(std::vector<commit_request> requests, const std::string& why);
   void refuse_outstanding();
 
+  void watch_level(queue_slot& slot, std::size_t got);
   bool post(command what); // false when the thread takes no more
   void nudge();            // with mutex_ held
   void tell_trouble(error what, bool fatal);
@@ -116,6 +119,9 @@ private:
   clock::time_point close_by_{};
 
   std::atomic<std::uint64_t> applied_{0}; // assignments in effect
+  std::atomic<bool> resuming_{false};
+  std::size_t prefetch_bytes_ = 0;
+  bool stops_when_full_ = false; // for a second, whatever is read meanwhile: librdkafka before 2.2
 
   // Of the session's own thread alone.
   phase phase_ = phase::outside;
