@@ -66,7 +66,7 @@ void aggregate_supervisor_state::on_positions(const positions_found& m) {
     start.push_back({p.where, m.read_from[i]});
     // Kafka remembers the ledger from the beginning.
     to_commit[p.where] = *p.offset;
-    shared->lag.update(spec.consume.group, p.where, *p.offset, consumer);
+    shared->lag.update(spec.consume.group, p.where, *p.offset, -1, consumer);
   }
   const auto me = caf::actor_cast<caf::actor>(self);
   queue = consumer->joint_queue(where, [me] { caf::anon_send(me, queue_woke{}); });
@@ -308,7 +308,7 @@ caf::behavior aggregate_supervisor_state::make_behavior(services* s, config::act
       },
       [this](const counts_flushed& f) {
         if (f.generation != generation || f.which >= members.size()) return;
-        shared->lag.update(spec.consume.group, members[f.which].where, f.position, consumer);
+        shared->lag.update(spec.consume.group, members[f.which].where, f.position, f.newest_ms, consumer);
         commit(f.which, f.position);
       },
       [this](const last_flush_done& f) {
@@ -336,8 +336,10 @@ caf::behavior aggregate_supervisor_state::make_behavior(services* s, config::act
         consumer->commit(std::move(all));
       },
       [this](const commits_ended& c) {
-        for (const auto& report : c.reports)
+        for (const auto& report : c.reports) {
           (report.failure ? commits_failed : commits_ok)->add();
+          shared->commit_duration.observe(report.seconds);
+        }
       },
       [this](const consumer_trouble& t) {
         log::write(t.fatal ? log::level::error : log::level::warning, "consumer_trouble", t.what.detail,

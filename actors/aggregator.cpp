@@ -40,6 +40,7 @@ void aggregator_state::count(std::vector<kafka::message>& events) {
       break;
     }
   }
+  if (seen > 0) newest_ms = events.back().timestamp_ms();
   metric.consumed->add(seen);
   metric.counted->add(yes);
   if (unusable > 0) metric.unusable->add(unusable);
@@ -105,7 +106,7 @@ void aggregator_state::on_flushed(const flush_ended& m) {
     flushed = pending->to;
     pending.reset();
     tell_blocked();
-    if (moved) self->send(seat.supervisor, counts_flushed{seat.generation, seat.which, flushed});
+    if (moved) self->send(seat.supervisor, counts_flushed{seat.generation, seat.which, flushed, newest_ms});
     if (last_asked && flushed == next) {
       over = true;
       self->send(seat.supervisor, last_flush_done{seat.generation, seat.which});

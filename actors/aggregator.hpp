@@ -48,8 +48,9 @@ struct aggregator_state {
   caf::event_based_actor* self;
   aggregator_seat seat;
   std::optional<aggregate::tally> tally;
-  std::int64_t flushed = 0; ///< what Redis holds
-  std::int64_t next = 0;    ///< after the last event counted
+  std::int64_t flushed = 0;    ///< what Redis holds
+  std::int64_t next = 0;       ///< after the last event counted
+  std::int64_t newest_ms = -1; ///< its timestamp
   std::optional<batch> pending;
   std::uint64_t serial = 0;
   bool blocked = false, last_asked = false, over = false;

@@ -71,10 +71,10 @@ void conductor_state::update_ready() {
 void conductor_state::on_down(const caf::down_msg& m) {
   const bool died = m.reason && m.reason != caf::exit_reason::normal;
   if (m.source == publisher.address()) {
-    if (stopping && flushing) return;
     log::error("actor_died", "the publisher died and is replaced");
     shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "publisher"}}).add();
     spawn_publisher();
+    if (flushing) ask_flush(); // it may have died before it began
     return;
   }
   const auto at = std::find_if(children.begin(), children.end(),
@@ -124,6 +124,10 @@ void conductor_state::stop_next() {
   if (flushing || std::any_of(children.begin(), children.end(), [](const child& c) { return c.actor; }))
     return;
   flushing = true;
+  ask_flush();
+}
+
+void conductor_state::ask_flush() {
   const auto left = std::chrono::duration_cast<milliseconds>(stop_at - std::chrono::steady_clock::now());
   self->send(publisher, flush_producers{std::max(left, milliseconds{0}), caf::actor_cast<caf::actor>(self)});
 }
@@ -211,6 +215,7 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
         if (!stopping) reload(*m.next);
       },
       [this](const producers_flushed& m) {
+        if (std::exchange(flushed, true)) return; // a publisher that died while it flushed, and the next
         if (!m.all) {
           log::warning(
               "not_flushed",

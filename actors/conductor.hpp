@@ -33,6 +33,7 @@ struct conductor_state {
   void on_down(const caf::down_msg& m);
   void stop(int exit_code);
   void stop_next();
+  void ask_flush();
   void reload(const config::settings& next);
   void update_ready();
 
@@ -45,7 +46,7 @@ struct conductor_state {
   std::set<std::string> waiting_for; ///< supervisors whose group has not let them in yet
   policy::restart_budget budget{50, milliseconds{60'000}};
   int exit_code = 0;
-  bool stopping = false, flushing = false;
+  bool stopping = false, flushing = false, flushed = false;
   steady_time stop_at{};
 };
 /// `ended` is called once, with the exit code, when everything has stopped.

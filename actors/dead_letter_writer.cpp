@@ -31,10 +31,10 @@ void dead_letter_writer_state::write(flow::task_id id) {
     out = *made;
   }
   const auto& p = at->second;
-  out->produce(p.envelope ? flow::make_envelope(p.letter, p.head) : p.letter,
-               [me = caf::actor_cast<caf::actor>(self), id](result<kafka::delivery> r) {
-                 caf::anon_send(me, bury_answer{id, r ? std::nullopt : std::optional{r.failure()}});
-               });
+  shared->produce(*out, p.envelope ? flow::make_envelope(p.letter, p.head) : p.letter,
+                  [me = caf::actor_cast<caf::actor>(self), id](result<kafka::delivery> r) {
+                    caf::anon_send(me, bury_answer{id, r ? std::nullopt : std::optional{r.failure()}});
+                  });
 }
 
 caf::behavior dead_letter_writer_state::make_behavior(services* s, caf::actor to, std::string of) {
@@ -44,14 +44,18 @@ caf::behavior dead_letter_writer_state::make_behavior(services* s, caf::actor to
   return {
       [this](bury& m) {
         const auto id = m.id;
-        if (letters.emplace(id, pending{std::move(m.letter)}).second) write(id);
+        if (letters.emplace(id, pending{std::move(m.letter), std::move(m.error_class)}).second) write(id);
       },
+      [this](const forget_letters&) { letters.clear(); },
       [this](const bury_again& m) { write(m.id); },
       [this](const bury_answer& m) {
         const auto at = letters.find(m.id);
         if (at == letters.end()) return;
         auto& p = at->second;
         if (!m.failure) {
+          shared->metrics
+              .counter("troupe_dlq_messages_total", {{"actor", actor}, {"error_type", p.error_class}})
+              .add();
           letters.erase(at);
           self->send(supervisor, buried{m.id});
           return;

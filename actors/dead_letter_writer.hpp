@@ -22,6 +22,7 @@ struct dead_letter_writer_state {
 
   struct pending {
     outgoing letter;
+    std::string error_class;
     unsigned tries = 0;
     std::size_t head = 0; ///< of the payload, in an envelope
     bool envelope = false;

@@ -108,6 +108,7 @@ struct commit_wanted {
   flow::partition_index which;
   bool last;
   std::optional<flow::offset_ledger::snapshot> commit; ///< none: nothing to commit
+  std::int64_t behind_ms = -1; ///< timestamp of the oldest unfinished event, or of the newest one read
 };
 struct commit_done {
   bool acknowledged;
@@ -144,7 +145,9 @@ struct simulated {
 struct bury {
   flow::task_id id;
   outgoing letter;
+  std::string error_class;
 };
+struct forget_letters {}; ///< the partitions are no longer ours: whoever has them now writes what is missing
 struct buried {
   flow::task_id id;
 };
@@ -214,6 +217,7 @@ struct counts_flushed {
   std::uint32_t generation;
   std::size_t which;
   std::int64_t position;
+  std::int64_t newest_ms; ///< timestamp of the last event counted
 };
 /// Whether the aggregator can take more: not while Redis does not answer and its counts are full.
 struct counting_blocked {
@@ -285,6 +289,7 @@ TROUPE_MESSAGE(begin_call)
 TROUPE_MESSAGE(call_ended)
 TROUPE_MESSAGE(simulated)
 TROUPE_MESSAGE(bury)
+TROUPE_MESSAGE(forget_letters)
 TROUPE_MESSAGE(buried)
 TROUPE_MESSAGE(bury_again)
 TROUPE_MESSAGE(bury_answer)

@@ -16,18 +16,23 @@ constexpr double early_commit = 0.25;
 
 void partition_reader_state::read() {
   if (!queue || !wanted || stopped || !ledger->open()) return;
-  batch.clear();
-  const auto most = std::min(batch_size, ledger->room());
-  unread = queue->read(batch, most) == most;
+  if (next == batch.size()) {
+    batch.clear();
+    next = 0;
+    const auto most = std::min(batch_size, ledger->room());
+    unread = queue->read(batch, most) == most;
+  }
   std::vector<flow::admitted> events;
-  events.reserve(batch.size());
-  for (auto& m : batch) {
+  events.reserve(batch.size() - next);
+  // Large events can fill the window in the middle of a batch: the others wait for it.
+  for (; next < batch.size() && ledger->open() && !stopped; ++next) {
+    auto& m = batch[next];
     if (!m.is_event()) {
       const auto why = m.failure();
       if (why.code == errc::conflict) {
         stopped = true;
         self->send(seat.supervisor, position_lost{seat.generation, seat.where, why.detail});
-        break;
+        continue;
       }
       log::warning("partition_trouble", why.detail,
                    {{"topic", seat.where.topic}, {"partition", seat.where.partition}, {"group", seat.group}});
@@ -36,12 +41,19 @@ void partition_reader_state::read() {
     consumed->add();
     auto event = std::make_shared<record>(m.to_record(topic));
     const auto slot = ledger->admit(event->offset, event->bytes());
-    if (slot)
+    newest_ms = event->timestamp_ms;
+    if (slot) {
+      if (times.size() <= *slot) times.resize(*slot + 1);
+      times[*slot] = event->timestamp_ms;
       events.push_back({std::move(event), *slot});
-    else
+    } else {
       skipped->add();
+    }
   }
-  batch.clear();
+  if (next < batch.size())
+    unread = true;
+  else
+    batch.clear(), next = 0; // unpins what was fetched
   if (!events.empty()) {
     wanted = false;
     self->send(seat.supervisor, offered{seat.generation, seat.which, std::move(events)});
@@ -60,8 +72,10 @@ void partition_reader_state::commit(bool last) {
     }
   }
   auto snapshot = ledger->take_commit();
+  const auto oldest = ledger->oldest();
   if (snapshot || last)
-    self->send(seat.supervisor, commit_wanted{seat.generation, seat.which, last, std::move(snapshot)});
+    self->send(seat.supervisor, commit_wanted{seat.generation, seat.which, last, std::move(snapshot),
+                                              oldest ? times[*oldest] : newest_ms});
 }
 
 caf::behavior partition_reader_state::make_behavior(reader_seat s) {

@@ -36,10 +36,13 @@ struct partition_reader_state {
   std::shared_ptr<kafka::message_queue> queue; ///< none yet at birth
   std::optional<flow::offset_ledger> ledger;
   std::shared_ptr<const std::string> topic;
-  std::vector<kafka::message> batch;
-  bool wanted = true;   ///< the pool has room
-  bool unread = false;  ///< the queue may hold more than was read
-  bool stopped = false; ///< a last commit was asked for
+  std::vector<kafka::message> batch; ///< read, and from `next` on not admitted yet
+  std::size_t next = 0;
+  std::vector<std::int64_t> times; ///< of the unfinished events, by slot
+  std::int64_t newest_ms = -1;     ///< of the last event read
+  bool wanted = true;              ///< the pool has room
+  bool unread = false;             ///< the queue may hold more than was read
+  bool stopped = false;            ///< a last commit was asked for
   bool last_pending = false;
   metrics::counter* consumed = nullptr;
   metrics::counter* skipped = nullptr;

@@ -16,7 +16,6 @@ struct request_progress {
 
 caf::behavior publisher_state::make_behavior(services* s) {
   shared = s;
-  sent = &s->metrics.counter("messaging_client_sent_messages_total", {{"messaging_system", "kafka"}});
   return {
       [this](const publish_request& m) {
         auto out = shared->producer(m.acks, m.timeout);
@@ -27,11 +26,9 @@ caf::behavior publisher_state::make_behavior(services* s) {
         auto progress = std::make_shared<request_progress>();
         progress->left = m.events.size();
         for (const auto& event : m.events) {
-          (*out)->produce(event,
-                          [progress, token = m.token, to = m.reply_to, n = sent](result<kafka::delivery> r) {
-                            if (r) {
-                              n->add();
-                            } else {
+          shared->produce(**out, event,
+                          [progress, token = m.token, to = m.reply_to](result<kafka::delivery> r) {
+                            if (!r) {
                               const std::lock_guard hold{progress->lock};
                               // What can never be published decides over what can be tried again.
                               if (!progress->failure || r.failure().code == errc::too_large)
@@ -49,8 +46,7 @@ caf::behavior publisher_state::make_behavior(services* s) {
           return;
         }
         self->delayed_send(self, m.deadline, user_deadline{m.report});
-        (*out)->produce(m.event, [report = m.report, n = sent](result<kafka::delivery> r) {
-          if (r) n->add();
+        shared->produce(**out, m.event, [report = m.report](result<kafka::delivery> r) {
           report->answer(r ? result<void>{} : result<void>{r.failure()});
         });
       },

@@ -17,7 +17,6 @@ struct publisher_state {
 
   caf::event_based_actor* self;
   services* shared = nullptr;
-  metrics::counter* sent = nullptr;
 };
 caf::behavior publisher(caf::stateful_actor<publisher_state>* self, services* shared);
 

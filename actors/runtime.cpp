@@ -163,7 +163,12 @@ result<std::unique_ptr<runtime>> runtime::start(config::settings settings, const
     i->shared.mark_adopt(name);
   i->shared.publisher = &i->front;
   if (const auto connected = i->connect(); !connected) return connected.failure();
-  i->shared.metrics.on_scrape([s = &i->shared] { s->lag.refresh(); });
+  auto& metrics = i->shared.metrics;
+  metrics.gauge("troupe_build_info", {{"version", options.version}}).set(1);
+  metrics.on_scrape([s = &i->shared, &dropped = metrics.counter("troupe_log_lines_dropped_total")] {
+    s->lag.refresh();
+    dropped.add(log::dropped() - dropped.value());
+  });
   if (const auto& listen = i->shared.settings.admin_listen; !listen.empty()) {
     auto server =
         http::server::start(listen, [s = &i->shared](const http::request& q) { return admin_answer(*s, q); });

@@ -7,17 +7,24 @@
 namespace troupe::actors {
 
 void lag_board::update(const std::string& group, const topic_partition& where, std::int64_t position,
-                       const std::shared_ptr<kafka::consumer>& consumer) {
+                       std::int64_t behind_ms, const std::shared_ptr<kafka::consumer>& consumer) {
   const std::lock_guard hold{lock_};
-  entries_[{group, where}] = {position, consumer};
+  entries_[{group, where}] = {position, behind_ms, consumer};
 }
+
+namespace {
+
+metrics::labels series(const std::string& group, const topic_partition& where) {
+  return {{"group", group}, {"topic", where.topic}, {"partition", std::to_string(where.partition)}};
+}
+
+} // namespace
 
 void lag_board::remove(const std::string& group, const topic_partition& where) {
   const std::lock_guard hold{lock_};
   entries_.erase({group, where});
-  registry_.drop_gauge(
-      "troupe_consumer_lag_messages",
-      {{"group", group}, {"topic", where.topic}, {"partition", std::to_string(where.partition)}});
+  for (const auto* gauge : {"troupe_consumer_lag_messages", "troupe_consumer_lag_seconds"})
+    registry_.drop_gauge(gauge, series(group, where));
 }
 
 void lag_board::refresh() {
@@ -26,11 +33,12 @@ void lag_board::refresh() {
     const auto consumer = e.consumer.lock();
     const auto marks = consumer ? consumer->cached_watermarks(key.second) : std::nullopt;
     if (!marks) continue; // unknown is no series, never 0
-    registry_
-        .gauge("troupe_consumer_lag_messages", {{"group", key.first},
-                                                {"topic", key.second.topic},
-                                                {"partition", std::to_string(key.second.partition)}})
-        .set(static_cast<double>(std::max<std::int64_t>(0, marks->high - std::max(e.position, marks->low))));
+    const auto labels = series(key.first, key.second);
+    const auto messages = std::max<std::int64_t>(0, marks->high - std::max(e.position, marks->low));
+    registry_.gauge("troupe_consumer_lag_messages", labels).set(static_cast<double>(messages));
+    if (messages > 0 && e.behind_ms < 0) continue;
+    const auto behind = messages > 0 ? std::max<std::int64_t>(0, wall_ms() - e.behind_ms) : 0;
+    registry_.gauge("troupe_consumer_lag_seconds", labels).set(static_cast<double>(behind) / 1000);
   }
 }
 
@@ -89,6 +97,15 @@ result<std::shared_ptr<kafka::producer>> services::producer(config::acks acks, m
   auto made = kafka::producer::open(std::move(wanted));
   if (made) producers_.emplace(key, *made);
   return made;
+}
+
+void services::produce(kafka::producer& to, const outgoing& event, kafka::producer::report done) {
+  to.produce(event, [this, since = std::chrono::steady_clock::now(),
+                     done = std::move(done)](result<kafka::delivery> r) {
+    if (r) sent.add();
+    send_duration.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count());
+    done(std::move(r));
+  });
 }
 
 bool services::flush_producers(milliseconds deadline) {

@@ -27,8 +27,9 @@ namespace troupe::actors {
 class lag_board {
 public:
   explicit lag_board(metrics::registry& registry) : registry_{registry} {}
+  /// `behind_ms`: the timestamp of the oldest event beyond the position, as far as it is known, or -1.
   void update(const std::string& group, const topic_partition& where, std::int64_t position,
-              const std::shared_ptr<kafka::consumer>& consumer);
+              std::int64_t behind_ms, const std::shared_ptr<kafka::consumer>& consumer);
   void remove(const std::string& group, const topic_partition& where);
   /// Sets the gauges.
   void refresh();
@@ -36,6 +37,7 @@ public:
 private:
   struct entry {
     std::int64_t position = 0;
+    std::int64_t behind_ms = -1;
     std::weak_ptr<kafka::consumer> consumer;
   };
   metrics::registry& registry_;
@@ -46,12 +48,22 @@ private:
 /// What the actors of a process share and do not own; outlives all of them.
 struct services {
   explicit services(config::settings s, const handlers& h)
-      : settings{std::move(s)}, handlers{h}, lag{metrics} {}
+      : settings{std::move(s)}, handlers{h}, lag{metrics}, sent{metrics.counter(
+                                                               "messaging_client_sent_messages_total",
+                                                               {{"messaging_system", "kafka"}})},
+        send_duration{
+            metrics.histogram("messaging_client_operation_duration_seconds",
+                              {{"messaging_system", "kafka"}, {"messaging_operation_name", "send"}})},
+        commit_duration{
+            metrics.histogram("messaging_client_operation_duration_seconds",
+                              {{"messaging_system", "kafka"}, {"messaging_operation_name", "commit"}})} {}
 
   config::settings settings;
   const troupe::handlers& handlers;
   metrics::registry metrics;
   lag_board lag;
+  metrics::counter& sent;
+  metrics::histogram &send_duration, &commit_duration;
   kafka::connection kafka;
   std::unique_ptr<kafka::embedded_broker> embedded; ///< with `kafka.brokers: embedded`
   std::shared_ptr<redis::client> redis;             ///< none where no actor needs it
@@ -77,6 +89,8 @@ struct services {
 
   /// The shared producers, by what librdkafka can only set for a whole client.
   result<std::shared_ptr<kafka::producer>> producer(config::acks acks, milliseconds timeout);
+  /// Produces, and counts it.
+  void produce(kafka::producer& to, const outgoing& event, kafka::producer::report done);
   /// Flushes them all; true if nothing is left.
   bool flush_producers(milliseconds deadline);
 

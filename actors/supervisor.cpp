@@ -113,7 +113,7 @@ void supervisor_state::on_positions(const positions_found& m) {
         consumer->queue_of(p.where, [reader] { caf::anon_send(reader, queue_woke{}); }));
     self->send(reader, queue_ready{std::move(queue)});
     start.push_back({p.where, offset});
-    shared->lag.update(spec.consume.group, p.where, offset, consumer);
+    shared->lag.update(spec.consume.group, p.where, offset, -1, consumer);
   }
   std::vector<topic_partition> taken;
   for (const auto& p : start)
@@ -159,9 +159,10 @@ void supervisor_state::take_last_commits() {
   }
   self->delayed_send(self, goodbye, drain_bound{++drain_serial});
   last_awaited = 0;
-  for (const auto& m : members) {
+  for (auto& m : members) {
     if (!m.reader) continue;
     self->send(m.reader, commit_due{true});
+    m.owes_last = true;
     ++last_awaited;
   }
   if (last_awaited == 0) leave_partitions();
@@ -170,12 +171,13 @@ void supervisor_state::take_last_commits() {
 void supervisor_state::on_commit_wanted(commit_wanted& m) {
   if (m.generation != generation || m.which >= members.size()) return;
   auto& from = members[m.which];
+  from.behind_ms = m.behind_ms;
   if (m.commit) commits.push_back({from.where, m.commit->offset, std::move(m.commit->metadata)});
   if (!m.last) {
     if (!std::exchange(turn_scheduled, true)) self->send(self, end_of_turn{});
     return;
   }
-  if (at != step::committing || last_awaited == 0) return;
+  if (at != step::committing || !std::exchange(from.owes_last, false)) return;
   if (m.commit) {
     from.last_out = true;
     ++commits_awaited;
@@ -192,6 +194,7 @@ void supervisor_state::send_commits() {
 void supervisor_state::on_commits_ended(const commits_ended& m) {
   for (const auto& report : m.reports) {
     (report.failure ? count.commits_failed : count.commits_ok)->add();
+    shared->commit_duration.observe(report.seconds);
     const auto which = std::find_if(members.begin(), members.end(),
                                     [&](const member& p) { return p.where == report.where; });
     if (which == members.end()) continue;
@@ -201,7 +204,7 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
           {{"actor", actor.name}, {"topic", report.where.topic}, {"partition", report.where.partition}});
       which->dirty = true;
     } else {
-      shared->lag.update(spec.consume.group, report.where, report.offset, consumer);
+      shared->lag.update(spec.consume.group, report.where, report.offset, which->behind_ms, consumer);
     }
     if (std::exchange(which->first_commit, false)) continue;
     if (which->reader) self->send(which->reader, commit_done{!report.failure});
@@ -226,6 +229,7 @@ void supervisor_state::leave_partitions() {
     shared->lag.remove(spec.consume.group, members[i].where);
     if (members[i].reader) self->send(members[i].reader, stop_order{});
   }
+  if (writer) self->send(writer, forget_letters{});
   show_assigned(seat, {});
   commits.clear();
   commits_awaited = last_awaited = 0;
@@ -272,7 +276,7 @@ void supervisor_state::on_down(const caf::down_msg& m) {
     log::error("actor_died", "a partition reader died; its partition starts again from its commit",
                {{"actor", actor.name}, {"topic", left.where.topic}, {"partition", left.where.partition}});
     shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "partition_reader"}}).add();
-    if (at == step::committing && last_awaited > 0 && --last_awaited == 0) {
+    if (at == step::committing && std::exchange(left.owes_last, false) && --last_awaited == 0) {
       send_commits();
       if (commits_awaited == 0) leave_partitions();
     } else if (at == step::running) {
@@ -354,7 +358,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
       [this](offered& m) {
         if (m.generation != generation || m.which >= members.size()) return;
         members[m.which].owed = true;
-        pool->offer(m.which, std::move(m.events));
+        pool->offer(m.which, std::move(m.events), std::chrono::steady_clock::now());
         after();
       },
       [this](commit_wanted& m) { on_commit_wanted(m); },
@@ -379,7 +383,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
         after();
       },
       [this](const buried& m) {
-        pool->dead_letter_written(m.id, actions);
+        pool->dead_letter_written(m.id, std::chrono::steady_clock::now(), actions);
         after();
       },
       [this](const tick&) {

@@ -10,7 +10,8 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
-#include <deque>
+#include <functional>
+#include <queue>
 #include <set>
 
 namespace troupe::actors {
@@ -35,8 +36,10 @@ struct supervisor_state {
     topic_partition where;
     caf::actor reader; ///< none: it died
     std::vector<flow::offset_ledger::slot> settled;
-    bool owed = false;         ///< its reader waits for more_wanted
-    bool last_out = false;     ///< its last commit waits for an answer
+    bool owed = false;      ///< its reader waits for more_wanted
+    bool last_out = false;  ///< its last commit waits for an answer
+    bool owes_last = false; ///< its last commit was asked for
+    std::int64_t behind_ms = -1;
     bool dirty = false;        ///< has something to commit
     bool first_commit = false; ///< the next report is of the group's first commit, not of the reader's
   };
@@ -122,8 +125,9 @@ struct supervisor_state {
     steady_time at;
     std::size_t slot;
     std::uint64_t serial;
+    bool operator>(const overdue& other) const { return at > other.at; }
   };
-  std::deque<overdue> deadlines;
+  std::priority_queue<overdue, std::vector<overdue>, std::greater<>> deadlines;
   policy::restart_budget budget{100, milliseconds{60'000}};
   std::vector<flow::action> actions;
   bool turn_scheduled = false, commit_armed = false, deadline_armed = false;
@@ -131,8 +135,8 @@ struct supervisor_state {
 
   struct counters {
     metrics::counter *ok, *retry, *dead, *rebalances, *commits_ok, *commits_failed;
-    metrics::gauge *busy, *free, *mailbox, *capacity, *breaker_open, *hung;
-    metrics::histogram *duration, *age;
+    metrics::gauge *busy, *free, *mailbox, *capacity, *breaker_open, *paused, *hung;
+    metrics::histogram *duration, *age, *waited;
   } count{};
 };
 caf::behavior supervisor(caf::stateful_actor<supervisor_state>* self, services* shared, config::actor what,

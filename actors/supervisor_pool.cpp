@@ -48,10 +48,12 @@ void supervisor_state::set_up_pool() {
   count.mailbox = &m.gauge("troupe_mailbox_messages", {{"actor", who}});
   count.capacity = &m.gauge("troupe_mailbox_capacity_messages", {{"actor", who}});
   count.breaker_open = &m.gauge("troupe_breaker_open", {{"actor", who}});
+  count.paused = &m.gauge("troupe_pool_paused", {{"actor", who}});
   count.hung = &m.gauge("troupe_hung_handlers", {{"actor", who}});
   count.duration =
       &m.histogram("messaging_process_duration_seconds",
                    {{"messaging_system", "kafka"}, {"messaging_consumer_group_name", spec.consume.group}});
+  count.waited = &m.histogram("troupe_mailbox_wait_seconds", {{"actor", who}});
   count.age = &m.histogram("troupe_event_age_seconds", {{"actor", who}});
   count.capacity->set(spec.pool.mailbox);
 
@@ -140,11 +142,9 @@ void supervisor_state::start(const flow::call_handler& next, std::size_t index) 
   s.calling->context =
       std::make_shared<context>(actor.name, next.attempt, now + spec.deadline, shared->publisher.load());
   s.since = now;
-  if (next.attempt == 1 && next.event->timestamp_ms >= 0)
-    count.age->observe(static_cast<double>(std::max<std::int64_t>(0, wall_ms() - next.event->timestamp_ms)) /
-                       1000);
+  count.waited->observe(seconds(now - next.since));
   self->send(s.worker, begin_call{s.calling});
-  deadlines.push_back({now + spec.deadline, index, s.calling->serial});
+  deadlines.push({now + spec.deadline, index, s.calling->serial});
   if (!deadline_armed) {
     deadline_armed = true;
     self->delayed_send(self, spec.deadline, deadline_tick{});
@@ -209,9 +209,9 @@ void supervisor_state::on_worker_down(std::size_t index) {
 
 void supervisor_state::on_deadlines() {
   const auto now = std::chrono::steady_clock::now();
-  while (!deadlines.empty() && deadlines.front().at <= now) {
-    const auto late = deadlines.front();
-    deadlines.pop_front();
+  while (!deadlines.empty() && deadlines.top().at <= now) {
+    const auto late = deadlines.top();
+    deadlines.pop();
     auto& s = slots[late.slot];
     if (!s.calling || s.calling->serial != late.serial || s.hung) continue;
     const auto* function = std::get_if<call_route::by_function>(&route->how);
@@ -240,7 +240,7 @@ void supervisor_state::on_deadlines() {
   if (!deadlines.empty() && !deadline_armed) {
     deadline_armed = true;
     self->delayed_send(
-        self, std::max(deadlines.front().at - now, steady_time::duration{std::chrono::milliseconds{1}}),
+        self, std::max(deadlines.top().at - now, steady_time::duration{std::chrono::milliseconds{1}}),
         deadline_tick{});
   }
 }
@@ -251,9 +251,6 @@ void supervisor_state::perform(std::vector<flow::action>& todo) {
       ask_publish(*p);
     } else if (auto* d = std::get_if<flow::write_dead_letter>(&a)) {
       count.dead->add();
-      shared->metrics
-          .counter("troupe_dlq_messages_total", {{"actor", actor.name}, {"error_type", d->why.error_class}})
-          .add();
       log::warning("dead_letter", d->why.reason,
                    {{"actor", actor.name},
                     {"event_id", d->event->id()},
@@ -262,6 +259,9 @@ void supervisor_state::perform(std::vector<flow::action>& todo) {
       ask_bury(*d);
     } else if (const auto* done = std::get_if<flow::event_done>(&a)) {
       members[done->partition].settled.push_back(done->slot);
+      if (done->event->timestamp_ms >= 0)
+        count.age->observe(
+            static_cast<double>(std::max<std::int64_t>(0, wall_ms() - done->event->timestamp_ms)) / 1000);
     } else if (const auto* n = std::get_if<flow::notice>(&a)) {
       tell(*n);
     }
@@ -288,8 +288,10 @@ void supervisor_state::ask_publish(const flow::publish_events& what) {
 }
 
 void supervisor_state::ask_bury(const flow::write_dead_letter& what) {
-  self->send(writer, bury{what.id, flow::make_dead_letter(*what.event, dlq_topic_of(seat, *what.event->topic),
-                                                          spec.consume.group, actor.name, what.why)});
+  self->send(writer, bury{what.id,
+                          flow::make_dead_letter(*what.event, dlq_topic_of(seat, *what.event->topic),
+                                                 spec.consume.group, actor.name, what.why),
+                          what.why.error_class});
 }
 
 void supervisor_state::tell(const flow::notice& what) {
@@ -354,6 +356,7 @@ void supervisor_state::end_turn() {
   count.free->set(static_cast<double>(idle.size()));
   count.mailbox->set(static_cast<double>(pool->mailbox()));
   count.breaker_open->set(pool->breaker_closed() ? 0 : 1);
+  count.paused->set(pool->breaker_closed() ? 0 : 1);
   count.hung->set(
       static_cast<double>(std::count_if(slots.begin(), slots.end(), [](const slot& s) { return s.hung; })));
 }

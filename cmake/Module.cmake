@@ -21,7 +21,8 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Without this it does not look at files that use a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 # engine_module(<folder> SOURCES … DEPS <other folders> PRIVATE <libraries> PUBLIC <libraries>)
@@ -42,6 +43,16 @@ function(engine_module name)
   target_link_libraries(engine_${name} ${scope} troupe_options ${arg_DEPS} ${arg_PUBLIC})
 endfunction()
 
+# GoogleTest compiled once for all test programs.
+if(TROUPE_TESTS)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/generated/test_headers.cpp CONTENT "")
+  add_library(test_headers OBJECT ${PROJECT_BINARY_DIR}/generated/test_headers.cpp)
+  target_link_libraries(test_headers PRIVATE troupe_options troupe_warnings GTest::gmock GTest::gtest_main)
+  target_compile_options(test_headers PRIVATE $<$<CONFIG:Release>:-O0>)
+  target_precompile_headers(test_headers PRIVATE <gmock/gmock.h> <gtest/gtest.h> <chrono> <functional> <map> <string>
+                                                 <vector>)
+endif()
+
 # troupe_test(<name> SOURCES … LIBS … LABEL unit|actors|servers) — a GoogleTest program run by ctest.
 function(troupe_test name)
   cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;LIBS" ${ARGN})
@@ -50,6 +61,9 @@ function(troupe_test name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE troupe_options troupe_warnings ${arg_LIBS} GTest::gmock GTest::gtest_main)
+  # What is tested is optimised; the checks themselves take longer to compile than to run.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O0>)
+  target_precompile_headers(${name} REUSE_FROM test_headers)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
 endfunction()

@@ -5,6 +5,7 @@
 #include "apps/command/demo_traffic.hpp"
 #include "apps/command/exit_code.hpp"
 #include "apps/command/run.hpp"
+#include "apps/command/version.hpp"
 #include "engine/log/log.hpp"
 #include "engine/redis/client.hpp"
 
@@ -110,7 +111,7 @@ int demo(const demo_arguments& from) {
   }
   const handlers none;
   std::atomic<int> ended{-1};
-  auto engine = runtime::start(*loaded.config, none, {}, [&](int code) {
+  auto engine = runtime::start(*loaded.config, none, {{}, {}, version}, [&](int code) {
     ended = code;
     incoming.wake();
   });

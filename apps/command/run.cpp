@@ -1,6 +1,7 @@
 #include "apps/command/run.hpp"
 
 #include "apps/command/exit_code.hpp"
+#include "apps/command/version.hpp"
 #include "engine/kafka/connection.hpp"
 #include "engine/log/log.hpp"
 
@@ -91,7 +92,7 @@ int run(const run_arguments& from, const handlers& h) {
   log::start(level(*settings), format_of(from.log_format), settings->app);
 
   std::atomic<int> ended{-1};
-  auto engine = runtime::start(*settings, h, {from.rebuild, from.adopt}, [&](int code) {
+  auto engine = runtime::start(*settings, h, {from.rebuild, from.adopt, version}, [&](int code) {
     ended = code;
     incoming.wake();
   });

@@ -102,7 +102,7 @@ dispatcher::lane* dispatcher::lane_of(partition_state& p, const record& event) {
   return &l;
 }
 
-void dispatcher::offer(partition_index which, std::vector<admitted> events) {
+void dispatcher::offer(partition_index which, std::vector<admitted> events, steady_time now) {
   auto& p = partitions_[which];
   if (!p.live) return;
   for (auto& e : events) {
@@ -114,7 +114,7 @@ void dispatcher::offer(partition_index which, std::vector<admitted> events) {
     t.home = lane_of(p, *t.event);
     ++p.tasks;
     if (t.home) t.home->tasks.push_back(id);
-    if (!t.home || t.home->tasks.size() == 1) make_runnable(id, t);
+    if (!t.home || t.home->tasks.size() == 1) make_runnable(id, t, now);
   }
   fill_mailbox();
 }
@@ -123,7 +123,8 @@ bool dispatcher::wants_more(partition_index which) const {
   return which < partitions_.size() && partitions_[which].live && partitions_[which].runnable.empty();
 }
 
-void dispatcher::make_runnable(task_id id, task& t) {
+void dispatcher::make_runnable(task_id id, task& t, steady_time now) {
+  t.since = now;
   t.at = stage::runnable;
   auto& p = partitions_[t.partition];
   if (p.runnable.empty()) waiting_.push_back(t.partition);
@@ -166,7 +167,7 @@ std::optional<call_handler> dispatcher::next(steady_time now) {
   }
   t.at = stage::running;
   ++running_;
-  return call_handler{id, t.event, t.attempt};
+  return call_handler{id, t.event, t.attempt, t.since};
 }
 
 void dispatcher::note_failure(task& t, const std::string& reason, const std::string& error_class,
@@ -212,7 +213,7 @@ void dispatcher::called(task_id id, outcome result, steady_time now, std::int64_
   case verdict::success:
     if (result.events.empty()) {
       brake_.record(false);
-      finish(id, *t, out);
+      finish(id, *t, now, out);
     } else {
       t->at = stage::publishing;
       ++publishing_;
@@ -288,8 +289,8 @@ void dispatcher::bury(task_id id, task& t, std::vector<action>& out) {
   out.push_back(write_dead_letter{id, t.event, t.why});
 }
 
-void dispatcher::finish(task_id id, task& t, std::vector<action>& out) {
-  out.push_back(event_done{t.partition, t.slot});
+void dispatcher::finish(task_id id, task& t, steady_time now, std::vector<action>& out) {
+  out.push_back(event_done{t.partition, t.slot, t.event});
   auto* home = t.home;
   auto& p = partitions_[t.partition];
   forget(id, t);
@@ -297,7 +298,7 @@ void dispatcher::finish(task_id id, task& t, std::vector<action>& out) {
   home->tasks.pop_front();
   if (!home->tasks.empty()) {
     const auto successor = home->tasks.front();
-    make_runnable(successor, *find(successor));
+    make_runnable(successor, *find(successor), now);
     fill_mailbox();
   } else if (home->key) {
     p.lanes.erase(p.lanes.find(*home->key));
@@ -312,7 +313,7 @@ void dispatcher::published(task_id id, const std::optional<error>& failure, stea
     --publishing_;
     t->at = stage::ready;
     brake_.record(false);
-    finish(id, *t, out);
+    finish(id, *t, now, out);
   } else if (failure->code == errc::too_large) {
     --publishing_;
     t->at = stage::ready;
@@ -327,12 +328,12 @@ void dispatcher::published(task_id id, const std::optional<error>& failure, stea
   }
 }
 
-void dispatcher::dead_letter_written(task_id id, std::vector<action>& out) {
+void dispatcher::dead_letter_written(task_id id, steady_time now, std::vector<action>& out) {
   auto* t = find(id);
   if (!t || t->at != stage::burying) return;
   --burying_;
   t->at = stage::ready;
-  finish(id, *t, out);
+  finish(id, *t, now, out);
 }
 
 void dispatcher::tick(steady_time now, std::vector<action>& out) {
@@ -344,6 +345,7 @@ void dispatcher::tick(steady_time now, std::vector<action>& out) {
     if (t->at == stage::parked) {
       --parked_;
       t->at = stage::ready;
+      t->since = now;
       ready_.push_back(id);
     } else if (t->at == stage::publishing && t->publish_due) {
       t->publish_due = false;

@@ -47,6 +47,7 @@ struct call_handler {
   task_id id;
   record_ptr event;
   unsigned attempt;
+  steady_time since; ///< when it became runnable
 };
 struct publish_events {
   task_id id;
@@ -60,6 +61,7 @@ struct write_dead_letter {
 struct event_done {
   partition_index partition;
   offset_ledger::slot slot;
+  record_ptr event;
 };
 /// Worth a line in the log or a tick in a metric; nothing to do.
 struct notice {
@@ -83,7 +85,7 @@ public:
   /// Its events are forgotten; outcomes that still come for them are ignored. The number may be used again.
   void drop_partition(partition_index which, steady_time now);
   /// Admitted events of one partition, in offset order.
-  void offer(partition_index which, std::vector<admitted> events);
+  void offer(partition_index which, std::vector<admitted> events, steady_time now);
   /// True when all of its runnable events found a place in the mailbox: its reader may offer more.
   [[nodiscard]] bool wants_more(partition_index which) const;
 
@@ -99,7 +101,7 @@ public:
   void worker_died(task_id id, steady_time now, std::int64_t wall, std::vector<action>& out);
   void published(task_id id, const std::optional<error>& failure, steady_time now, std::int64_t wall,
                  std::vector<action>& out);
-  void dead_letter_written(task_id id, std::vector<action>& out);
+  void dead_letter_written(task_id id, steady_time now, std::vector<action>& out);
 
   /// Moves what is due (retries, repeated publishes, held dead letters). Call at next_due().
   void tick(steady_time now, std::vector<action>& out);
@@ -141,6 +143,7 @@ private:
     unsigned tries = 0;       ///< of the publish
     bool in_mailbox = false;  ///< has a place in the mailbox
     bool publish_due = false; ///< waits to repeat its publish
+    steady_time since{};      ///< when it became runnable, last
     lane* home = nullptr;     ///< none: ordered after nothing
     record_ptr event;
     std::vector<outgoing> events;
@@ -164,7 +167,7 @@ private:
   task_id new_task();
   void forget(task_id id, task& t);
   lane* lane_of(partition_state& p, const record& event);
-  void make_runnable(task_id id, task& t);
+  void make_runnable(task_id id, task& t, steady_time now);
   void fill_mailbox();
   void park(task_id id, task& t, steady_time due);
   void retry_or_give_up(task_id id, task& t, const outcome& result, steady_time now,
@@ -176,7 +179,7 @@ private:
   void give_up(task_id id, task& t, steady_time now, std::vector<action>& out);
   void bury(task_id id, task& t, std::vector<action>& out);
   void bury_held(steady_time now, std::vector<action>& out);
-  void finish(task_id id, task& t, std::vector<action>& out);
+  void finish(task_id id, task& t, steady_time now, std::vector<action>& out);
   double random();
 
   dispatch_rules rules_;

@@ -92,6 +92,11 @@ std::int64_t offset_ledger::position() const {
   return unfinished_ > 0 ? entries_[entries_[head].next].offset : end_;
 }
 
+std::optional<offset_ledger::slot> offset_ledger::oldest() const {
+  if (unfinished_ == 0) return std::nullopt;
+  return entries_[head].next;
+}
+
 // What is finished beyond `base`, in offset order. `base` grows if the first run starts there.
 std::vector<offset_ledger::finished_run> offset_ledger::finished_runs(std::int64_t& base) const {
   std::vector<finished_run> runs;

@@ -56,6 +56,8 @@ public:
 
   /// The next offset to read such that all below are finished.
   [[nodiscard]] std::int64_t position() const;
+  /// The first unfinished event; none where all that was seen is finished.
+  [[nodiscard]] std::optional<slot> oldest() const;
 
   struct snapshot {
     std::int64_t offset = 0;

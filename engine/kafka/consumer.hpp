@@ -78,6 +78,7 @@ struct commit_report {
   topic_partition where;
   std::int64_t offset = 0;
   std::optional<error> failure;
+  double seconds = 0; ///< until the answer
 };
 
 /// First offset that still exists, and the one the next event will get.

@@ -329,13 +329,14 @@ void consumer_session::send_commit(std::vector<commit_request> requests) {
   const auto code =
       rd_kafka_commit_queue(client_, list.get(), main_.get(), nullptr, reinterpret_cast<void*>(number));
   if (code != RD_KAFKA_RESP_ERR_NO_ERROR) return refuse_commits(std::move(requests), rd_kafka_err2str(code));
-  outstanding_.emplace(number, std::move(requests));
+  outstanding_.emplace(number, sent_commit{clock::now(), std::move(requests)});
 }
 
 void consumer_session::on_commit(rd_kafka_event_t* event) {
   const auto found = outstanding_.find(reinterpret_cast<std::uint64_t>(rd_kafka_event_opaque(event)));
   if (found == outstanding_.end()) return;
-  const auto requests = std::move(found->second);
+  const auto [since, requests] = std::move(found->second);
+  const auto took = std::chrono::duration<double>(clock::now() - since).count();
   outstanding_.erase(found);
 
   const auto whole = rd_kafka_event_error(event);
@@ -354,7 +355,7 @@ void consumer_session::on_commit(rd_kafka_event_t* event) {
       });
       if (one != parts.end()) code = one->err;
     }
-    auto& report = reports.emplace_back(commit_report{request.where, request.offset, std::nullopt});
+    auto& report = reports.emplace_back(commit_report{request.where, request.offset, std::nullopt, took});
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
       report.failure = to_error(code, "committing " + name_of(request.where));
   }
@@ -368,7 +369,7 @@ void consumer_session::refuse_commits(std::vector<commit_request> requests, cons
   reports.reserve(requests.size());
   for (auto& request : requests) {
     error failure{errc::conflict, "committing " + name_of(request.where) + ": " + why};
-    reports.push_back({std::move(request.where), request.offset, std::move(failure)});
+    reports.push_back({std::move(request.where), request.offset, std::move(failure), 0});
   }
   tell([&] {
     if (events_.commits) events_.commits(std::move(reports));
@@ -376,8 +377,8 @@ void consumer_session::refuse_commits(std::vector<commit_request> requests, cons
 }
 
 void consumer_session::refuse_outstanding() {
-  for (auto& [number, requests] : std::exchange(outstanding_, {}))
-    refuse_commits(std::move(requests),
+  for (auto& [number, sent] : std::exchange(outstanding_, {}))
+    refuse_commits(std::move(sent.requests),
                    "the consumer was closed before an answer came; it may have taken effect");
 }
 

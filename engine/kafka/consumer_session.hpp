@@ -129,7 +129,11 @@ private:
   std::set<topic_partition> group_share_;
   std::atomic<std::uint64_t> ask_{0};
   std::uint64_t next_commit_ = 0;
-  std::unordered_map<std::uint64_t, std::vector<commit_request>> outstanding_;
+  struct sent_commit {
+    clock::time_point since;
+    std::vector<commit_request> requests;
+  };
+  std::unordered_map<std::uint64_t, sent_commit> outstanding_;
 };
 
 } // namespace troupe::kafka

@@ -37,7 +37,7 @@ struct DeadLetterWriter : LiveStage {
 
 TEST_F(DeadLetterWriter, AnswersWhenTheBrokerHasTheLetterAsItIs) {
   const auto w = start();
-  caf::anon_send(w, bury{5, letter("x")});
+  caf::anon_send(w, bury{5, letter("x"), {}});
   const auto done = next<buried>();
   ASSERT_TRUE(done);
   EXPECT_EQ(done->id, 5U);
@@ -52,7 +52,7 @@ TEST_F(DeadLetterWriter, AnswersWhenTheBrokerHasTheLetterAsItIs) {
 TEST_F(DeadLetterWriter, DoesNotAnswerWhileTheBrokerIsAway) {
   const auto w = start();
   rd_kafka_mock_broker_set_down(broker.cluster.get(), 1);
-  caf::anon_send(w, bury{5, letter("x")});
+  caf::anon_send(w, bury{5, letter("x"), {}});
   ASSERT_TRUE(eventually(20s, [&] { return pending() == 1; }));
   EXPECT_FALSE(me->has_next_message());
   rd_kafka_mock_broker_set_up(broker.cluster.get(), 1);
@@ -64,7 +64,7 @@ TEST_F(DeadLetterWriter, TriesARefusedLetterAgainVerbatimUntilItIsTaken) {
   for (int i = 0; i < 3; ++i)
     broker.spoil(produce_request, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
   const auto w = start();
-  caf::anon_send(w, bury{5, letter("x")});
+  caf::anon_send(w, bury{5, letter("x"), {}});
   const auto done = next<buried>();
   ASSERT_TRUE(done);
   EXPECT_EQ(done->id, 5U);
@@ -78,8 +78,8 @@ TEST_F(DeadLetterWriter, ALetterThatIsRefusedHoldsNoOtherUp) {
   auto lost = letter("x");
   lost.partition = 99; // never taken
   const auto w = start();
-  caf::anon_send(w, bury{5, lost});
-  caf::anon_send(w, bury{6, letter("y")});
+  caf::anon_send(w, bury{5, lost, {}});
+  caf::anon_send(w, bury{6, letter("y"), {}});
   const auto done = next<buried>();
   ASSERT_TRUE(done);
   EXPECT_EQ(done->id, 6U);
@@ -88,9 +88,26 @@ TEST_F(DeadLetterWriter, ALetterThatIsRefusedHoldsNoOtherUp) {
   EXPECT_EQ(all[0].value, "y");
 }
 
+TEST_F(DeadLetterWriter, ForgetsTheLettersOfPartitionsThatAreNoLongerOurs) {
+  auto lost = letter("x");
+  lost.partition = 99; // never taken
+  const auto w = start();
+  caf::anon_send(w, bury{5, lost, "poison"});
+  caf::anon_send(w, forget_letters{});
+  caf::anon_send(w, bury{5, letter("y"), "poison"}); // while it is known, it would not be written again
+  ASSERT_TRUE(next<buried>());
+  const auto all = written();
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].value, "y");
+  EXPECT_EQ(
+      shared.metrics.counter("troupe_dlq_messages_total", {{"actor", "billing"}, {"error_type", "poison"}})
+          .value(),
+      1U);
+}
+
 TEST_F(DeadLetterWriter, WhatIsTooLargeGoesAsAnEnvelope) {
   const auto w = start();
-  caf::anon_send(w, bury{5, letter(std::string(3U << 20, 'x'))});
+  caf::anon_send(w, bury{5, letter(std::string(3U << 20, 'x')), {}});
   ASSERT_TRUE(next<buried>());
   const auto all = written();
   ASSERT_EQ(all.size(), 1U);
@@ -102,9 +119,9 @@ TEST_F(DeadLetterWriter, WhatIsTooLargeGoesAsAnEnvelope) {
 TEST_F(DeadLetterWriter, AskedTwiceForALetterItWritesItOnce) {
   const auto w = start();
   rd_kafka_mock_broker_set_down(broker.cluster.get(), 1);
-  caf::anon_send(w, bury{5, letter("x")});
-  caf::anon_send(w, bury{5, letter("x")});
-  caf::anon_send(w, bury{6, letter("y")});
+  caf::anon_send(w, bury{5, letter("x"), {}});
+  caf::anon_send(w, bury{5, letter("x"), {}});
+  caf::anon_send(w, bury{6, letter("y"), {}});
   ASSERT_TRUE(eventually(20s, [&] { return pending() == 2; }));
   rd_kafka_mock_broker_set_up(broker.cluster.get(), 1);
   ASSERT_TRUE(next<buried>());

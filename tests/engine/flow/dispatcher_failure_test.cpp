@@ -47,7 +47,7 @@ TEST_F(DispatcherFailure, CountsCallsAndThenBuries) {
   EXPECT_EQ(letters[0].why.first_failed_ms, wall() - 200);
   EXPECT_EQ(start(), -1) << "the key waits for its dead letter";
   EXPECT_TRUE(done().empty());
-  pool->dead_letter_written(letters[0].id, out);
+  pool->dead_letter_written(letters[0].id, now, out);
   EXPECT_EQ(done(), (in_order{0}));
   EXPECT_EQ(start(), 1);
 }
@@ -384,7 +384,7 @@ TEST_F(Flood, HoldsTheKeysOfHeldDeadLetters) {
   pass(1000ms);
   EXPECT_EQ(buried(), (in_order{1}));
   EXPECT_EQ(start(), -1) << "b waits for its dead letter";
-  pool->dead_letter_written(id(1), out);
+  pool->dead_letter_written(id(1), now, out);
   EXPECT_EQ(start(), 2);
 }
 
@@ -404,10 +404,10 @@ TEST_F(Flood, LeavesHeldDeadLettersUnwrittenInADrain) {
   for (int i = 3; i < 6; ++i)
     answer(i, outcome::permanent("bad"));
   for (int i = 0; i < 3; ++i)
-    pool->dead_letter_written(id(i), out);
+    pool->dead_letter_written(id(i), now, out);
   pass(1000ms);
   EXPECT_EQ(buried(), (in_order{3}));
-  pool->dead_letter_written(id(3), out);
+  pool->dead_letter_written(id(3), now, out);
   ASSERT_EQ(start(), 12); // a probe
   pool->drain();
   pass(5000ms);

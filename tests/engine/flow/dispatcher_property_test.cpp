@@ -116,7 +116,7 @@ private:
       batch.push_back({e.event, offset});
       events_[{p, offset}] = e;
     }
-    pool_->offer(p, std::move(batch));
+    pool_->offer(p, std::move(batch), now_);
   }
 
   void start() {
@@ -229,7 +229,7 @@ private:
     const auto where = any_of(burying_);
     if (!where) return;
     expecting_done_ = *where;
-    pool_->dead_letter_written(events_[*where].id, out_);
+    pool_->dead_letter_written(events_[*where].id, now_, out_);
     carry_out();
   }
 
@@ -268,7 +268,7 @@ private:
     for (const auto id : late) {
       pool_->called(id, any_outcome(), now_, wall(), out_);
       pool_->published(id, std::nullopt, now_, wall(), out_);
-      pool_->dead_letter_written(id, out_);
+      pool_->dead_letter_written(id, now_, out_);
     }
     ASSERT_TRUE(out_.empty()) << "a dropped partition's outcome led to something";
   }

@@ -18,6 +18,23 @@ TEST_F(Dispatcher, RunsOneEventOfAKeyAtATimeInOffsetOrder) {
   EXPECT_EQ(start_all(), (in_order{3}));
 }
 
+TEST_F(Dispatcher, KnowsSinceWhenAnEventCouldHaveRun) {
+  open();
+  offer(0, {"a", "a"});
+  pass(milliseconds{40});
+  start_all();
+  EXPECT_EQ(calls.back().since, now - milliseconds{40});
+  pass(milliseconds{10});
+  answer(0, outcome::success()); // the next of its key could not run before
+  pass(milliseconds{5});
+  start_all();
+  EXPECT_EQ(calls.back().since, now - milliseconds{5});
+  answer(1, outcome::transient("no", "no"));
+  pass(milliseconds{100}); // its backoff is no waiting
+  start_all();
+  EXPECT_EQ(calls.back().since, now);
+}
+
 TEST_F(Dispatcher, TakesTheSameKeyInTwoPartitionsForTwo) {
   open({0, 1});
   offer(0, {"a"});
@@ -149,7 +166,7 @@ TEST_F(Dispatcher, StartsNothingWhileItDrainsAndEndsWhatRuns) {
   EXPECT_EQ(pool->under_way(), 2U) << "a publish and a dead letter";
   pool->published(id(0), std::nullopt, now, wall(), out);
   EXPECT_EQ(buried(), (in_order{1}));
-  pool->dead_letter_written(id(1), out);
+  pool->dead_letter_written(id(1), now, out);
   EXPECT_EQ(pool->under_way(), 0U);
   EXPECT_EQ(done(), (in_order{0, 1})) << "what is parked stays unfinished";
   pass(milliseconds{100});
@@ -201,7 +218,7 @@ TEST_F(Dispatcher, IgnoresWhatComesLateForADroppedPartition) {
     pool->called(id, outcome::success(), now, wall(), out);
     pool->worker_died(id, now, wall(), out);
     pool->published(id, std::nullopt, now, wall(), out);
-    pool->dead_letter_written(id, out);
+    pool->dead_letter_written(id, now, out);
   }
   pass(milliseconds{1000});
   EXPECT_TRUE(out.empty());

@@ -53,7 +53,7 @@ struct Pool : testing::Test {
       const auto o = offsets[p]++;
       events.push_back({make_event(p, o, k), static_cast<offset_ledger::slot>(o)});
     }
-    pool->offer(p, std::move(events));
+    pool->offer(p, std::move(events), now);
   }
   /// Starts the next call; its offset, or -1 where nothing may start.
   std::int64_t start() {
