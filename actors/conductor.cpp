@@ -2,6 +2,7 @@
 
 #include "actors/aggregate_supervisor.hpp"
 #include "actors/generator.hpp"
+#include "actors/ingest.hpp"
 #include "actors/supervisor.hpp"
 #include "engine/log/log.hpp"
 
@@ -12,6 +13,18 @@ namespace {
 
 /// A dead child comes back after this long, so that what killed it has a moment to pass.
 constexpr milliseconds respawn_after{100};
+
+const char* kind_of(conductor_state::role as) {
+  switch (as) {
+  case conductor_state::role::supervisor:
+    return "supervisor";
+  case conductor_state::role::generator:
+    return "generator";
+  case conductor_state::role::ingest:
+    return "ingest";
+  }
+  return "actor";
+}
 
 /// What can change while the actor runs; the rest needs it restarted.
 bool lives_on(const config::actor& before, config::actor after) {
@@ -54,6 +67,10 @@ void conductor_state::spawn_child(child& c) {
   } else if (std::holds_alternative<config::aggregate_actor>(c.what.kind)) {
     c.actor = self->spawn<caf::linked + caf::monitored>(aggregate_supervisor, shared, c.what, me);
     waiting_for.insert(c.what.name);
+  } else if (std::holds_alternative<config::ingest_actor>(c.what.kind)) {
+    c.as = role::ingest;
+    c.actor = self->spawn<caf::linked + caf::monitored>(ingest, shared, c.what, me);
+    waiting_for.insert(c.what.name);
   } else {
     c.as = role::generator;
     c.actor = self->spawn<caf::linked + caf::monitored>(generator, shared, c.what, publisher);
@@ -90,18 +107,16 @@ void conductor_state::on_down(const caf::down_msg& m) {
     return;
   }
   if (!died) return; // it said why with gave_up
-  log::error("actor_died", "a supervisor or generator died and is replaced", {{"actor", at->what.name}});
-  shared->metrics
-      .counter("troupe_actor_restarts_total",
-               {{"kind", at->as == role::generator ? "generator" : "supervisor"}})
-      .add();
+  log::error("actor_died", std::string{"this "} + kind_of(at->as) + " died and is replaced",
+             {{"actor", at->what.name}});
+  shared->metrics.counter("troupe_actor_restarts_total", {{"kind", kind_of(at->as)}}).add();
   if (!budget.spend(std::chrono::steady_clock::now())) {
     log::error("restart_budget_spent", "actors die faster than they can be replaced; the process stops",
                {{"actor", at->what.name}});
     stop(70);
     return;
   }
-  if (at->as == role::supervisor) waiting_for.insert(at->what.name); // a generator joins no group
+  if (at->as != role::generator) waiting_for.insert(at->what.name); // nobody waits for a generator
   update_ready();
   at->restart = true;
   self->delayed_send(self, respawn_after, try_again{});
@@ -115,6 +130,7 @@ void conductor_state::stop(int code) {
   stop_at = std::chrono::steady_clock::now() + shared->settings.shutdown_deadline;
   update_ready();
   log::info("stopping", "stopping: reading ends, what runs finishes, what is finished is committed");
+  shared->doors.stop_accepting();
   for (const auto& c : children)
     if (c.actor) self->send(c.actor, stop_order{});
   stop_next();
@@ -228,8 +244,7 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
         roster all;
         all.members.emplace_back("publisher", publisher);
         for (const auto& c : children)
-          if (c.actor)
-            all.members.emplace_back(c.as == role::generator ? "generator" : "supervisor", c.actor);
+          if (c.actor) all.members.emplace_back(kind_of(c.as), c.actor);
         return all;
       },
   };

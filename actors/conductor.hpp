@@ -20,7 +20,7 @@ struct conductor_state {
   explicit conductor_state(caf::event_based_actor* ptr) : self{ptr} {}
   caf::behavior make_behavior(services* shared, publisher_front* front, std::function<void(int)> ended);
 
-  enum class role { supervisor, generator };
+  enum class role { supervisor, generator, ingest };
   struct child {
     config::actor what;
     role as = role::supervisor;

@@ -205,6 +205,16 @@ struct producers_flushed {
   bool all;
 };
 
+// HTTP server → ingest; its handler → ingest
+struct asked;
+struct ingest_request {
+  std::shared_ptr<asked> what;
+};
+struct request_handled {
+  std::shared_ptr<asked> what;
+  outcome result;
+};
+
 // supervisor ⇄ aggregator
 struct count_batch {
   std::shared_ptr<std::vector<kafka::message>> events;
@@ -290,6 +300,8 @@ TROUPE_MESSAGE(call_ended)
 TROUPE_MESSAGE(simulated)
 TROUPE_MESSAGE(bury)
 TROUPE_MESSAGE(forget_letters)
+TROUPE_MESSAGE(ingest_request)
+TROUPE_MESSAGE(request_handled)
 TROUPE_MESSAGE(buried)
 TROUPE_MESSAGE(bury_again)
 TROUPE_MESSAGE(bury_answer)

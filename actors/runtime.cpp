@@ -52,6 +52,8 @@ std::vector<std::string> topics_of(const config::settings& settings) {
       if (w->publish) all.push_back(w->publish->topic);
     } else if (const auto* c = std::get_if<config::aggregate_actor>(&a.kind)) {
       if (!c->consume.is_pattern()) all.insert(all.end(), c->consume.topics.begin(), c->consume.topics.end());
+    } else if (const auto* i = std::get_if<config::ingest_actor>(&a.kind)) {
+      all.push_back(i->topic);
     } else {
       all.push_back(std::get<config::generate_actor>(a.kind).topic);
     }
@@ -170,8 +172,8 @@ result<std::unique_ptr<runtime>> runtime::start(config::settings settings, const
     dropped.add(log::dropped() - dropped.value());
   });
   if (const auto& listen = i->shared.settings.admin_listen; !listen.empty()) {
-    auto server =
-        http::server::start(listen, [s = &i->shared](const http::request& q) { return admin_answer(*s, q); });
+    auto server = http::server::start(
+        listen, {}, http::at_once([s = &i->shared](const http::request& q) { return admin_answer(*s, q); }));
     if (!server) return server.failure();
     i->admin = std::move(server).value();
   }
@@ -190,6 +192,7 @@ runtime::~runtime() {
     impl_->conductor = nullptr;
   }
   impl_->front.point_to(nullptr);
+  impl_->shared.doors.close();
   impl_->system.reset();
 }
 

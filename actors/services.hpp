@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/http_doors.hpp"
 #include "engine/config/model.hpp"
 #include "engine/handler/executor.hpp"
 #include "engine/handler/handler.hpp"
@@ -68,6 +69,7 @@ struct services {
   std::unique_ptr<kafka::embedded_broker> embedded; ///< with `kafka.brokers: embedded`
   std::shared_ptr<redis::client> redis;             ///< none where no actor needs it
   http::client http;
+  http_doors doors;
   executor chores{4}; ///< start-up and rebalance work that waits for Kafka or Redis
   std::atomic<troupe::publisher*> publisher{nullptr};
   /// True once for an actor named by --rebuild, or by --adopt.

@@ -50,6 +50,8 @@ int check_online(const config::settings& s) {
         if (!c->consume.is_pattern())
           for (const auto& t : c->consume.topics)
             want(a, t, "consume");
+      } else if (const auto* i = std::get_if<config::ingest_actor>(&a.kind)) {
+        want(a, i->topic, "ingest");
       } else {
         want(a, std::get<config::generate_actor>(a.kind).topic, "generate");
       }

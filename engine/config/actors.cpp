@@ -140,6 +140,35 @@ aggregate_actor to_aggregate(const reader& from) {
   return a;
 }
 
+ingest_actor to_ingest(const reader& whole) {
+  const auto from = whole.in("ingest");
+  ingest_actor i;
+  const auto route = from.text("route");
+  const auto blank = route.find(' ');
+  i.method = route.substr(0, blank);
+  i.path = blank == std::string::npos ? "" : route.substr(route.find_first_not_of(' ', blank));
+  i.listen = from.text("listen");
+  i.topic = from.text("topic");
+  constexpr std::string_view header = "header:";
+  const auto key = from.text("key");
+  if (key.starts_with(header))
+    i.key_header = key.substr(header.size());
+  else
+    i.key = key;
+  i.acks = to_acks(from.text("acks"));
+  i.timeout = from.duration("timeout");
+  i.require = from.pairs("require");
+  i.stamp = from.text("stamp");
+  i.batch = from.boolean("batch");
+  i.cors = from.text("cors");
+  i.respond = from.count("respond");
+  const auto limits = from.in("limits");
+  i.limits = {limits.size("body"), limits.size("headers"), limits.duration("read"), limits.duration("idle"),
+              limits.count("connections")};
+  if (const auto* how = whole.find("handler"); how && how->scalar()) i.handler = how->text;
+  return i;
+}
+
 generate_actor to_generate(const reader& from) {
   generate_actor g;
   g.topic = from.text("topic");
@@ -178,6 +207,8 @@ actor to_actor(const cast_member& who, const problem_list& problems) {
   actor a{who.name, worker_actor{}, problems.where(who.at)};
   if (who.kind == aggregates)
     a.kind = to_aggregate(from);
+  else if (who.kind == ingests)
+    a.kind = to_ingest(from);
   else if (who.kind == generates)
     a.kind = to_generate(from.in("generate"));
   else

@@ -79,7 +79,7 @@ constexpr field table[]{
     row("limits", "memory", t::size, "A process that holds more drains and exits.")
         .within(16 * mib, 1024 * gib),
 
-    row("actor", "ingest", t::section, "HTTP in, Kafka out.").of(ingests).not_yet(),
+    row("actor", "ingest", t::section, "HTTP in, Kafka out.").of(ingests),
     row("actor", "consume", t::section, "What is read from Kafka.").of(consumes),
     row("actor", "handler", t::call,
         "What is called for each event: a registered name, `{ http: URL }`, or `{ simulate: { … } }`.")

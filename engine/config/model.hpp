@@ -122,7 +122,35 @@ struct generate_actor {
   friend bool operator==(const generate_actor&, const generate_actor&) = default;
 };
 
-using actor_kind = std::variant<worker_actor, aggregate_actor, generate_actor>;
+struct ingest_limits {
+  std::size_t body = std::size_t{1} << 20;
+  std::size_t headers = std::size_t{8} << 10;
+  milliseconds read{10'000};
+  milliseconds idle{75'000};
+  unsigned connections = 10'000;
+  friend bool operator==(const ingest_limits&, const ingest_limits&) = default;
+};
+
+/// HTTP in, Kafka out.
+struct ingest_actor {
+  std::string method, path;
+  std::string listen;
+  std::string topic;
+  std::string key_header; ///< header:NAME; empty: none
+  std::string key;        ///< or a JSON pointer; empty: none
+  config::acks acks = acks::all;
+  milliseconds timeout{10'000};
+  std::vector<std::pair<std::string, std::string>> require; ///< JSON pointer, type
+  std::string stamp;                                        ///< JSON pointer; empty: none
+  bool batch = false;
+  std::string cors; ///< the origin that browsers may send from; empty: none
+  unsigned respond = 202;
+  ingest_limits limits;
+  std::string handler; ///< of the program, by name; empty: the body is the event
+  friend bool operator==(const ingest_actor&, const ingest_actor&) = default;
+};
+
+using actor_kind = std::variant<worker_actor, aggregate_actor, generate_actor, ingest_actor>;
 
 struct actor {
   std::string name;

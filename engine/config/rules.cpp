@@ -76,6 +76,45 @@ void check_generate(const cast_member& who, problem_list& problems) {
     problems.error(keys->at, "generate has either key or keys, not both");
 }
 
+/// A handler of another kind has no answer to give.
+void check_ingest(const cast_member& who, problem_list& problems) {
+  const auto* how = who.keys.find("handler");
+  if (how && !how->value.scalar())
+    problems.error(how->value.at, "the handler of an ingest is one of the program's own, by its name");
+}
+
+/// Ingests may share an address: then each has its own route, and the server one set of limits.
+void check_addresses(const std::vector<cast_member>& all, problem_list& problems) {
+  std::map<std::string, const cast_member*> listening;
+  std::map<std::pair<std::string, std::string>, const cast_member*> routes;
+  for (const auto& who : all) {
+    if (who.kind != ingests) continue;
+    const auto from = reader{&who.keys, "actor"}.in("ingest");
+    const auto *at = from.find("listen"), *route = from.find("route");
+    if (!at || !route || !at->scalar() || !route->scalar()) continue;
+    const auto other = [&](const cast_member& w) {
+      return "actors." + w.name + " (" + problems.where(w.at) + ")";
+    };
+    const auto [same, fresh] = routes.emplace(std::pair{at->text, route->text}, &who);
+    if (!fresh) problems.error(route->at, other(*same->second) + " has this route already");
+    const auto [first, alone] = listening.emplace(at->text, &who);
+    if (alone) continue;
+    const auto theirs = reader{&first->second->keys, "actor"}.in("ingest").in("limits");
+    const auto mine = from.in("limits");
+    for (const auto* name : {"headers", "body"})
+      if (mine.size(name) != theirs.size(name))
+        problems.error(at->at, other(*first->second) + " listens here with another limits." + name +
+                                   "; give both the same");
+    for (const auto* name : {"read", "idle"})
+      if (mine.duration(name) != theirs.duration(name))
+        problems.error(at->at, other(*first->second) + " listens here with another limits." + name +
+                                   "; give both the same");
+    if (mine.count("connections") != theirs.count("connections"))
+      problems.error(at->at, other(*first->second) +
+                                 " listens here with another limits.connections; give both the same");
+  }
+}
+
 struct reading {
   const cast_member* who;
   std::vector<std::string> topics;
@@ -118,6 +157,7 @@ void check_rules_within(const cast_member& who, problem_list& problems) {
     check_retry(who, problems);
   }
   if (who.kind == generates) check_generate(who, problems);
+  if (who.kind == ingests) check_ingest(who, problems);
 }
 
 void check_rules_between(const std::vector<cast_member>& all, problem_list& problems) {
@@ -142,6 +182,7 @@ void check_rules_between(const std::vector<cast_member>& all, problem_list& prob
   }
   for (const auto& [name, members] : groups)
     check_group(members, problems);
+  check_addresses(all, problems);
 }
 
 } // namespace troupe::config

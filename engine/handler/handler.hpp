@@ -32,19 +32,20 @@ struct outcome {
   std::optional<milliseconds> retry_after; ///< heard for transient and unavailable: no sooner than this
   std::vector<outgoing> events;            ///< published before the event is done; topic and key may be
                                            ///< left empty where the config's `publish` names them
+  std::string answer = {};                 ///< of an ingest's handler: the JSON body of the HTTP answer
 
-  static outcome success(std::vector<outgoing> events = {}) {
-    return {verdict::success, {}, {}, {}, std::move(events)};
+  static outcome success(std::vector<outgoing> events = {}, std::string answer = {}) {
+    return {verdict::success, {}, {}, {}, std::move(events), std::move(answer)};
   }
   static outcome transient(std::string reason, std::string error_class = "transient") {
-    return {verdict::transient, std::move(reason), std::move(error_class), {}, {}};
+    return {verdict::transient, std::move(reason), std::move(error_class), {}, {}, {}};
   }
   static outcome permanent(std::string reason, std::string error_class = "permanent") {
-    return {verdict::permanent, std::move(reason), std::move(error_class), {}, {}};
+    return {verdict::permanent, std::move(reason), std::move(error_class), {}, {}, {}};
   }
   static outcome unavailable(std::string reason, std::optional<milliseconds> retry_after = {},
                              std::string error_class = "unavailable") {
-    return {verdict::unavailable, std::move(reason), std::move(error_class), retry_after, {}};
+    return {verdict::unavailable, std::move(reason), std::move(error_class), retry_after, {}, {}};
   }
 };
 

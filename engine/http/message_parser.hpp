@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 /// Private to this folder: Boost stays out of the public headers.
 namespace troupe::http {
@@ -28,7 +30,8 @@ public:
 
   int version = 0, status = 0;
   std::string method, target, expect, retry_after, body;
-  unsigned hosts = 0; ///< Host headers
+  unsigned hosts = 0, lengths = 0, encodings = 0;           ///< headers of this name
+  std::vector<std::pair<std::string, std::string>> headers; ///< of a request
 
 private:
   static std::string copy(text t) { return {t.data(), t.size()}; }
@@ -55,6 +58,9 @@ private:
     // With the colon and the line end, so that empty headers count too.
     take(header_left_, written.size() + value.size() + 4, boost::beast::http::error::header_limit, ec);
     if (name == field::host) ++hosts;
+    if (name == field::content_length) ++lengths;
+    if (name == field::transfer_encoding) ++encodings;
+    if constexpr (is_request) headers.emplace_back(copy(written), copy(value));
     if (name == field::expect) expect = copy(value);
     if (name == field::retry_after) retry_after = copy(value);
   }

@@ -2,6 +2,7 @@
 
 #include "engine/http/message_parser.hpp"
 
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -34,35 +35,45 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t most_header_bytes = 8 * 1024;
-constexpr std::size_t most_body_bytes = std::size_t{64} * 1024;
-constexpr std::size_t most_connections = 256;
-constexpr auto read_for = 10s;  ///< a whole request, from its first byte
 constexpr auto write_for = 10s; ///< a whole answer
-constexpr auto idle_for = 75s;
 constexpr auto linger_for = 2s;
 
+std::string shown(std::size_t bytes) {
+  for (const auto& [unit, name] : {std::pair{std::size_t{1} << 20, " MiB"}, {std::size_t{1} << 10, " KiB"}})
+    if (bytes >= unit && bytes % unit == 0) return std::to_string(bytes / unit) + name;
+  return std::to_string(bytes) + " bytes";
+}
+
 class session;
-/// Longest without a request first.
 using sessions = std::list<session*>;
+
+/// What the sessions of a server share.
+struct floor {
+  server_options options;
+  server::handler answer;
+  sessions quiet; ///< without a request to answer, the longest first
+  std::size_t open = 0;
+  bool closing = false;
+  std::weak_ptr<void> alive; ///< what owns all of this: replies may come when the server has ended
+};
 
 class session : public std::enable_shared_from_this<session> {
 public:
-  session(tcp::socket socket, const server::handler& answer, sessions& all)
-      : stream_{std::move(socket)}, answer_{answer}, all_{all}, place_{all.insert(all.end(), this)} {}
-  ~session() { leave(); }
+  session(tcp::socket socket, floor& on)
+      : stream_{std::move(socket)}, on_{on}, place_{on.quiet.insert(on.quiet.end(), this)} {
+    ++on_.open;
+  }
+  ~session() {
+    leave();
+    --on_.open;
+  }
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
   void await_request() {
-    if (buffer_.size() > 0) return read_head(); // pipelined
-    stream_.expires_after(idle_for);
-    stream_.async_read_some(buffer_.prepare(2048),
-                            [self = shared_from_this()](const error_code& ec, std::size_t n) {
-                              if (ec) return self->close();
-                              self->buffer_.commit(n);
-                              self->read_head();
-                            });
+    if (buffer_.size() > 0) return begin(); // pipelined
+    stream_.expires_after(on_.options.idle);
+    read_some([self = shared_from_this()] { self->begin(); });
   }
 
   void close() {
@@ -72,17 +83,53 @@ public:
 
 private:
   void leave() {
-    if (std::exchange(listed_, false)) all_.erase(place_);
+    if (std::exchange(listed_, false)) on_.quiet.erase(place_);
+  }
+
+  template <class F>
+  void read_some(F then) {
+    stream_.async_read_some(buffer_.prepare(2048),
+                            [self = shared_from_this(), then](const error_code& ec, std::size_t n) {
+                              if (ec) return self->close();
+                              self->buffer_.commit(n);
+                              then();
+                            });
+  }
+
+  void begin() {
+    seen_ = 0;
+    stream_.expires_after(on_.options.read); // holds for the whole request, however slowly its bytes drip
+    await_head();
+  }
+
+  /// Beast takes line feeds without a carriage return and unfolds folded lines; others on the way here may
+  /// read those otherwise, so they are nothing here.
+  void await_head() {
+    const std::string_view text{static_cast<const char*>(buffer_.data().data()), buffer_.size()};
+    for (; seen_ < text.size(); ++seen_) {
+      if (seen_ >= 1 && text[seen_ - 1] == '\n') {
+        if (text[seen_] == ' ' || text[seen_] == '\t') return write_last(400, "a header line is folded");
+      }
+      if (text[seen_] != '\n') continue;
+      if (seen_ == 0 || text[seen_ - 1] != '\r')
+        return write_last(400, "a line ends without a carriage return");
+      if (seen_ >= 3 && text[seen_ - 2] == '\n') return read_head();
+    }
+    if (text.size() > on_.options.header_bytes) return refuse(http::error::header_limit);
+    read_some([self = shared_from_this()] { self->await_head(); });
   }
 
   void read_head() {
-    parser_.emplace(most_header_bytes, most_body_bytes);
-    stream_.expires_after(read_for); // holds for the whole request, however slowly its bytes drip
+    parser_.emplace(on_.options.header_bytes, on_.options.body_bytes);
     http::async_read_header(
         stream_, buffer_, *parser_, [self = shared_from_this()](const error_code& ec, std::size_t) {
+          auto& head = *self->parser_;
           if (ec) return self->refuse(ec);
-          if (self->parser_->is_done() || !beast::iequals(self->parser_->expect, "100-continue"))
-            return self->read_body();
+          if (head.lengths > 1 || head.encodings > 1 || (head.lengths > 0 && head.encodings > 0) ||
+              (head.encodings > 0 && !head.chunked()))
+            return self->write_last(400,
+                                    "the length of the body is said in two ways, or in none that is known");
+          if (head.is_done() || !beast::iequals(head.expect, "100-continue")) return self->read_body();
           static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
           asio::async_write(self->stream_, asio::buffer(go_on.data(), go_on.size()),
                             [self](const error_code& failed, std::size_t) {
@@ -101,21 +148,22 @@ private:
   }
 
   void refuse(const error_code& ec) {
-    if (ec == http::error::header_limit) return write_last(431, "the headers are over 8 KiB\n");
+    if (ec == http::error::header_limit)
+      return write_last(431, "the headers are over " + shown(on_.options.header_bytes) + "");
     if (ec == http::error::body_limit || ec == http::error::buffer_overflow)
-      return write_last(413, "the body is over 64 KiB\n");
+      return write_last(413, "the body is over " + shown(on_.options.body_bytes) + "");
     const bool about_http = ec.category() == http::make_error_code(http::error::bad_version).category();
     if (!about_http || ec == http::error::end_of_stream || ec == http::error::partial_message) return close();
-    write_last(400, "this is no HTTP/1.1 request\n");
+    write_last(400, "this is no HTTP/1.1 request");
   }
 
   void on_request() {
     const auto& target = parser_->target;
     if (parser_->version != 11 && parser_->version != 10)
-      return write_last(505, "only HTTP/1.1 and 1.0 are spoken here\n");
+      return write_last(505, "only HTTP/1.1 and 1.0 are spoken here");
     if (parser_->version == 11 && parser_->hosts != 1)
-      return write_last(400, "a request has exactly one Host header\n");
-    if (!target.starts_with('/')) return write_last(400, "the target must be a path\n");
+      return write_last(400, "a request has exactly one Host header");
+    if (!target.starts_with('/')) return write_last(400, "the target must be a path");
 
     // HEAD is GET without the body, for every handler.
     const bool head = parser_->method == "HEAD";
@@ -125,26 +173,35 @@ private:
     asked.path = target.substr(0, question);
     if (question != std::string::npos) asked.query = target.substr(question + 1);
     asked.body = std::move(parser_->body);
-    write(answer_to(asked), head, parser_->keep_alive());
-  }
-
-  response answer_to(const request& asked) {
+    asked.headers = std::move(parser_->headers);
+    leave(); // nobody closes it for a newcomer
+    stream_.expires_never();
+    // Back to the server's thread, wherever the answer comes from.
+    auto back = [alive = on_.alive.lock(), hold = shared_from_this(), head,
+                 keep = parser_->keep_alive()](response answer) mutable {
+      const auto there = hold->stream_.get_executor();
+      asio::post(there, [self = std::move(hold), head, keep, answer = std::move(answer)]() mutable {
+        self->write(std::move(answer), head, keep && !self->on_.closing);
+      });
+    };
     try {
-      auto answer = answer_(asked);
-      if (answer.status >= 200 && answer.status <= 599) return answer;
+      on_.answer(std::move(asked), reply{std::move(back)});
     } catch (const std::exception&) {
-      // Told to the asker as what it is below; the admin server must outlive its handlers.
+      // The reply went with it and has said so; the server must outlive its handlers.
     }
-    return {.status = 500, .body = "this could not be answered: a bug\n"};
   }
 
   void write(response answer, bool head, bool keep_alive) {
+    if (answer.status < 200 || answer.status > 599)
+      answer = {.status = 500, .body = "this could not be answered: a bug\n"};
     auto& message = answer_message_.emplace();
     message.version(11);
     message.result(static_cast<unsigned>(answer.status));
     message.keep_alive(keep_alive);
+    for (const auto& [name, value] : answer.headers)
+      message.set(name, value);
     if (answer.status != 204 && answer.status != 304) {
-      message.set(http::field::content_type, answer.content_type);
+      if (!answer.content_type.empty()) message.set(http::field::content_type, answer.content_type);
       message.content_length(answer.body.size());
       if (!head) message.body() = std::move(answer.body);
     }
@@ -153,13 +210,24 @@ private:
                       [self = shared_from_this(), keep_alive](const error_code& ec, std::size_t) {
                         if (ec) return self->close();
                         if (!keep_alive) return self->hang_up();
-                        if (self->listed_) self->all_.splice(self->all_.end(), self->all_, self->place_);
+                        self->list_again();
                         self->await_request();
                       });
   }
 
+  void list_again() {
+    if (listed_)
+      on_.quiet.splice(on_.quiet.end(), on_.quiet, place_);
+    else
+      place_ = on_.quiet.insert(on_.quiet.end(), this);
+    listed_ = true;
+  }
+
   void write_last(int status, std::string text) {
-    write({.status = status, .body = std::move(text)}, false, false);
+    const auto& refusal = on_.options.refusal;
+    write(refusal ? refusal(status, std::move(text))
+                  : response{.status = status, .body = std::move(text) + '\n'},
+          false, false);
   }
 
   /// Closing with unread bytes resets the connection, and the answer might be lost with it.
@@ -171,19 +239,15 @@ private:
   }
   void drain() {
     buffer_.clear();
-    stream_.async_read_some(buffer_.prepare(4096),
-                            [self = shared_from_this()](const error_code& ec, std::size_t) {
-                              if (ec) return self->close();
-                              self->drain();
-                            });
+    read_some([self = shared_from_this()] { self->drain(); });
   }
 
   beast::tcp_stream stream_;
-  const server::handler& answer_;
-  sessions& all_;
+  floor& on_;
   sessions::iterator place_;
   bool listed_ = true;
-  beast::flat_buffer buffer_{most_header_bytes + most_body_bytes};
+  std::size_t seen_ = 0; ///< bytes of the head that were looked at
+  beast::flat_buffer buffer_{on_.options.header_bytes + on_.options.body_bytes + 4096};
   std::optional<message_parser<true>> parser_;
   std::optional<http::response<http::string_body>> answer_message_;
 };
@@ -208,13 +272,37 @@ result<std::pair<std::string, std::string>> split(const std::string& listen) {
 
 } // namespace
 
+const std::string* request::header(std::string_view name) const {
+  for (const auto& [written, value] : headers)
+    if (beast::iequals(written, {name.data(), name.size()})) return &value;
+  return nullptr;
+}
+
+reply::~reply() {
+  if (back_)
+    back_({.status = 503, .body = "the answer was lost: try again\n", .headers = {{"Retry-After", "1"}}});
+}
+
+void reply::operator()(response answer) {
+  if (const auto back = std::exchange(back_, nullptr)) back(std::move(answer));
+}
+
+server::handler at_once(std::function<response(const request&)> answer) {
+  return [answer = std::move(answer)](const request& asked, reply to) {
+    try {
+      to(answer(asked));
+    } catch (const std::exception&) {
+      to({.status = 500, .body = "this could not be answered: a bug\n"});
+    }
+  };
+}
+
 struct server::impl {
-  sessions all; ///< before `io`, whose end destroys the sessions
-  handler answer;
+  floor on; ///< before `io`, whose end destroys the sessions
   asio::io_context io{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work{io.get_executor()}; ///< replies may be out
   tcp::acceptor acceptor{io};
   asio::steady_timer pause{io};
-  std::thread thread;
 
   error_code listen_on(const tcp::endpoint& at) {
     error_code ec;
@@ -237,23 +325,28 @@ struct server::impl {
         });
         return;
       }
-      // The newcomer gets in, so that forgotten connections cannot lock out the one that asks for health.
-      if (all.size() >= most_connections) all.front()->close();
+      // The newcomer gets in, so that forgotten connections cannot lock out the one that asks for health; not
+      // where all of them wait for an answer.
+      if (on.open >= on.options.connections && !on.quiet.empty()) on.quiet.front()->close();
       error_code ignored;
       socket.set_option(tcp::no_delay{true}, ignored);
-      std::make_shared<session>(std::move(socket), answer, all)->await_request();
+      if (on.open <= on.options.connections)
+        std::make_shared<session>(std::move(socket), on)->await_request();
       accept();
     });
   }
 };
 
-server::server(std::unique_ptr<impl> i) : impl_{std::move(i)} {}
+server::server(std::shared_ptr<impl> i, std::thread runs) : impl_{std::move(i)}, thread_{std::move(runs)} {}
 
-result<std::unique_ptr<server>> server::start(const std::string& listen, handler answer) {
+result<std::unique_ptr<server>> server::start(const std::string& listen, server_options options,
+                                              handler answer) {
   const auto where = split(listen);
   if (!where) return where.failure();
-  auto i = std::make_unique<impl>();
-  i->answer = std::move(answer);
+  auto i = std::make_shared<impl>();
+  i->on.options = std::move(options);
+  i->on.answer = std::move(answer);
+  i->on.alive = i;
   error_code ec;
   const auto found = tcp::resolver{i->io}.resolve(where->first, where->second, tcp::resolver::passive, ec);
   if (!ec) ec = asio::error::host_not_found;
@@ -267,18 +360,34 @@ result<std::unique_ptr<server>> server::start(const std::string& listen, handler
         "cannot listen on " + listen + ": " + ec.message() +
             (ec == asio::error::address_in_use ? "; another process has it: choose another port" : "")};
   i->accept();
-  i->thread = std::thread{[raw = i.get()] {
+  std::thread runs{[raw = i.get()] {
     sigset_t all;
     sigfillset(&all);
     ::pthread_sigmask(SIG_BLOCK, &all, nullptr); // signals are for the threads that wait for them
     raw->io.run();
   }};
-  return std::unique_ptr<server>{new server{std::move(i)}};
+  return std::unique_ptr<server>{new server{std::move(i), std::move(runs)}};
 }
 
 server::~server() {
   impl_->io.stop();
-  impl_->thread.join();
+  thread_.join();
+  // Replies that are still out keep the rest alive.
+  error_code ignored;
+  impl_->acceptor.close(ignored);
+  while (!impl_->on.quiet.empty())
+    impl_->on.quiet.front()->close();
+  impl_->on.answer = nullptr;
+}
+
+void server::stop_accepting() {
+  asio::post(impl_->io, [i = impl_.get()] {
+    error_code ignored;
+    i->acceptor.close(ignored);
+    i->on.closing = true;
+    while (!i->on.quiet.empty())
+      i->on.quiet.front()->close();
+  });
 }
 
 std::uint16_t server::port() const {

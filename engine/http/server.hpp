@@ -2,37 +2,80 @@
 
 #include "engine/core/result.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
 #include <vector>
 
 namespace troupe::http {
 
 struct request {
   std::string method, path, query, body;
+  std::vector<std::pair<std::string, std::string>> headers; ///< in their order, names as they were written
+
+  /// The first of this name, whatever its case; null where there is none.
+  [[nodiscard]] const std::string* header(std::string_view name) const;
 };
 struct response {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  std::vector<std::pair<std::string, std::string>> headers = {}; ///< further ones
 };
 
-/// The admin server: small answers, made at once, on one thread. Header and body limits, idle and read
-/// timeouts and a connection cap are built in, so that a stuck scraper costs nothing.
+/// The way back to one asker. Answers once, from any thread; let go without an answer, it says 503, so that
+/// whoever dies with it keeps nobody waiting.
+class reply {
+public:
+  using way = std::function<void(response)>;
+  explicit reply(way back) : back_{std::move(back)} {}
+  reply(reply&& other) noexcept : back_{std::exchange(other.back_, nullptr)} {}
+  reply& operator=(reply&&) = delete;
+  ~reply();
+  void operator()(response answer);
+
+private:
+  way back_;
+};
+
+struct server_options {
+  std::size_t header_bytes = 8 * 1024;
+  std::size_t body_bytes = std::size_t{64} * 1024;
+  std::size_t connections = 256;          ///< beyond it the one longest without a request is closed
+  std::chrono::milliseconds read{10'000}; ///< a whole request, from its first byte
+  std::chrono::milliseconds idle{75'000};
+  /// What is said where a request is refused before a handler sees it; by default the sentence as text.
+  std::function<response(int status, std::string detail)> refusal;
+};
+
+/// An HTTP/1.1 server on one thread. What is no strict HTTP (bare line feeds, folded headers, two lengths,
+/// bad chunks) is answered 400 and its connection closed; the limits answer 413 and 431.
 class server {
 public:
-  using handler = std::function<response(const request&)>;
+  /// Called on the server's thread: it must not block.
+  using handler = std::function<void(request, reply)>;
   /// `listen` is host:port; port 0 lets the system choose. errc::unavailable names the address and the cause.
-  static result<std::unique_ptr<server>> start(const std::string& listen, handler answer);
-  ~server();
+  static result<std::unique_ptr<server>> start(const std::string& listen, server_options options,
+                                               handler answer);
+  ~server(); ///< requests under way are not answered any more
   [[nodiscard]] std::uint16_t port() const;
+  /// Takes no more connections and closes those without a request under way; the others are closed with
+  /// their answer.
+  void stop_accepting();
 
 private:
   struct impl;
-  explicit server(std::unique_ptr<impl>);
-  std::unique_ptr<impl> impl_;
+  server(std::shared_ptr<impl>, std::thread);
+  std::shared_ptr<impl> impl_;
+  std::thread thread_;
 };
+
+/// For small answers that are there at once; what throws is answered 500.
+server::handler at_once(std::function<response(const request&)> answer);
 
 } // namespace troupe::http

@@ -43,6 +43,7 @@ constexpr std::array entries{
     catalogue_entry{"troupe_log_lines_dropped_total", counter,
                     "Log lines dropped because standard error did not keep up."},
 
+    catalogue_entry{"troupe_ingest_requests_total", counter, "HTTP requests answered, by actor and status."},
     catalogue_entry{"troupe_pool_workers", gauge, "Workers of the pool by state: busy, idle."},
     catalogue_entry{"troupe_pool_paused", gauge, "1 while the pool starts no calls: its breaker is open."},
     catalogue_entry{"troupe_breaker_open", gauge, "1 while the circuit breaker is open or probing."},

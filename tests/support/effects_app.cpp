@@ -12,6 +12,9 @@
 //     fail_until_file: F   until that file exists
 //   hang_until_file: F     blocks until that file exists, whatever the deadline says
 //   publish_bytes: N       (effect.publish) pads the published value to this size
+//
+// effect.order is of an ingest: it makes an order of the items in the body, or of none, and answers its id;
+// `refuse` and `busy` in the body are what the handler finds.
 
 #include "apps/command/command.hpp"
 #include "engine/handler/handler.hpp"
@@ -147,6 +150,16 @@ troupe::outcome publish(const troupe::record& event, troupe::context& context) {
   return result;
 }
 
+troupe::outcome make_order(const troupe::record& request, troupe::context&) {
+  auto order = request.value ? nlohmann::json::parse(*request.value) : nlohmann::json::object();
+  if (order.contains("refuse")) return troupe::outcome::permanent(order["refuse"].get<std::string>());
+  if (order.contains("busy")) return troupe::outcome::unavailable("busy", milliseconds{7000});
+  order["order_id"] = "o-" + *request.key;
+  troupe::outgoing event;
+  event.value = order.dump();
+  return troupe::outcome::success({event}, nlohmann::json{{"order_id", order["order_id"]}}.dump());
+}
+
 // Runs things later, on a thread of its own.
 class timer {
 public:
@@ -187,6 +200,7 @@ int main(int argc, char** argv) {
   troupe::handlers handlers;
   handlers.add("effect.append", append);
   handlers.add("effect.publish", publish);
+  handlers.add("effect.order", make_order);
   handlers.add_async(
       "effect.async",
       [&later](troupe::record_ptr event, std::shared_ptr<troupe::context> context, troupe::completion done) {

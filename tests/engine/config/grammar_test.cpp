@@ -221,8 +221,7 @@ TEST(ConfigGrammar, what_is_not_built_yet_says_so_and_is_checked_all_the_same) {
       told(load_text(head +
                      "actors:\n  events:\n    ingest: { route: /events, listen: '0.0.0.0:8081', topic: t,"
                      " key: id, require: { /a: arry }, respond: 404 }\n")),
-      ElementsAre("shop.yaml:5:5: ingest is not available yet; leave it out",
-                  "shop.yaml:5:22: '/events' in actors.events.ingest.route: a route is a method and a path, "
+      ElementsAre("shop.yaml:5:22: '/events' in actors.events.ingest.route: a route is a method and a path, "
                   "as in 'POST /events'",
                   "shop.yaml:5:70: 'id' in actors.events.ingest.key: a key is 'header:NAME' or a JSON "
                   "pointer, as in '/session_id'",

@@ -69,6 +69,30 @@ TEST(ConfigRules, the_topics_made_from_an_actors_name_must_fit) {
   EXPECT_TRUE(cast_of(worker("i", "topic: " + std::string(240, 't') + ", group: g")).config);
 }
 
+TEST(ConfigRules, ingests_share_an_address_with_one_set_of_limits_and_a_route_each) {
+  const auto two = [](const std::string& route, const std::string& limits) {
+    return load_text(head +
+                     "actors:\n"
+                     "  a:\n    ingest: { route: POST /a, listen: '127.0.0.1:8081', topic: t }\n"
+                     "  b:\n    ingest: { route: " +
+                     route + ", listen: '127.0.0.1:8081', topic: t" + limits + " }\n");
+  };
+  EXPECT_TRUE(two("POST /b", "").config);
+  EXPECT_TRUE(two("PUT /a", ", limits: { body: 1MiB }").config);
+  EXPECT_THAT(only(two("POST /a", "")), HasSubstr("actors.a (shop.yaml:4) has this route already"));
+  EXPECT_THAT(only(two("POST /b", ", limits: { body: 2MiB }")),
+              HasSubstr("actors.a (shop.yaml:4) listens here with another limits.body; give both the same"));
+  EXPECT_THAT(only(two("POST /b", ", limits: { idle: 1s }")), HasSubstr("another limits.idle"));
+  EXPECT_THAT(only(two("POST /b", ", limits: { connections: 1 }")), HasSubstr("another limits.connections"));
+}
+
+TEST(ConfigRules, the_handler_of_an_ingest_is_the_programs_own) {
+  EXPECT_THAT(only(load_text(head + "actors:\n  a:\n"
+                                    "    ingest: { route: POST /a, listen: '127.0.0.1:8081', topic: t }\n"
+                                    "    handler: { http: 'http://localhost/' }\n")),
+              HasSubstr("the handler of an ingest is one of the program's own"));
+}
+
 TEST(ConfigRules, a_longest_wait_below_the_first_is_a_warning) {
   EXPECT_THAT(told(load_text(inventory_with("retry: { initial: 10s, max: 1s }"))),
               ElementsAre(StartsWith("shop.yaml:7:33: warning: retry.max is shorter than retry.initial")));

@@ -401,9 +401,10 @@ TEST(HttpClient, a_callback_may_call_again_and_may_end_the_client) {
 }
 
 TEST(HttpClient, speaks_with_our_own_server) {
-  auto started = server::start("127.0.0.1:0", [](const request& r) {
-    return response{.status = 201, .body = r.method + " " + r.path + " " + r.query + " " + r.body};
-  });
+  auto started = server::start(
+      "127.0.0.1:0", {}, at_once([](const request& r) {
+        return response{.status = 201, .body = r.method + " " + r.path + " " + r.query + " " + r.body};
+      }));
   ASSERT_TRUE(started) << started.failure().detail;
   client http;
   for (int i = 0; i < 10; ++i)

@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 namespace troupe::http {
@@ -15,13 +18,14 @@ using namespace testing;
 
 struct HttpServer : ::testing::Test {
   void SetUp() override {
-    auto started = server::start("127.0.0.1:0", [](const request& r) -> response {
-      if (r.path == "/throw") throw std::runtime_error{"secret"};
-      if (r.path == "/big") return {.body = std::string(std::size_t{4} << 20, 'x')};
-      if (r.path == "/nothing") return {.status = 204, .body = {}};
-      if (r.path == "/mad") return {.status = 7000, .body = {}};
-      return {.body = r.method + "|" + r.path + "|" + r.query + "|" + r.body};
-    });
+    auto started = server::start("127.0.0.1:0", {}, at_once([](const request& r) -> response {
+                                   if (r.path == "/throw") throw std::runtime_error{"secret"};
+                                   if (r.path == "/big")
+                                     return {.body = std::string(std::size_t{4} << 20, 'x')};
+                                   if (r.path == "/nothing") return {.status = 204, .body = {}};
+                                   if (r.path == "/mad") return {.status = 7000, .body = {}};
+                                   return {.body = r.method + "|" + r.path + "|" + r.query + "|" + r.body};
+                                 }));
     ASSERT_TRUE(started) << started.failure().detail;
     ours = std::move(started).value();
   }
@@ -108,6 +112,15 @@ TEST_F(HttpServer, what_is_no_http_gets_400_and_the_connection_closes) {
            "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n",
            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
+           "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nab",
+           "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+           "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: "
+           "chunked\r\n\r\n0\r\n\r\n",
+           "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\nx\r\n0\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost: a\r\nX: folded\r\n line\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost: a\r\n\tX: folded\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+           "GET / HTTP/1.1\r\nHost: a\r\nX: b\n\r\n",
        }) {
     const auto message = exchange(bytes);
     EXPECT_TRUE(message.starts_with("HTTP/1.1 400 ")) << bytes << " -> " << message;
@@ -142,6 +155,61 @@ TEST_F(HttpServer, a_handler_that_throws_or_answers_nonsense_is_a_500_that_tells
     EXPECT_EQ(message.find("secret"), std::string::npos);
   }
   EXPECT_EQ(body_of(exchange(get("/still", "Connection: close\r\n"))), "GET|/still||");
+}
+
+TEST(HttpServerReplies, come_later_from_any_thread_and_a_lost_one_is_a_503) {
+  std::mutex lock;
+  std::vector<std::pair<std::string, reply>> waiting;
+  auto started = server::start("127.0.0.1:0", {}, [&](request asked, reply to) {
+    if (asked.path == "/lost") return; // dies with its reply
+    const std::lock_guard hold{lock};
+    waiting.emplace_back(*asked.header("x-NAME"), std::move(to));
+  });
+  ASSERT_TRUE(started);
+  auto ours = std::move(started).value();
+  raw_connection lost{raw_connection::connect(ours->port())};
+  lost.send("GET /lost HTTP/1.1\r\nHost: x\r\n\r\n");
+  const auto answer = lost.read_message();
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+  EXPECT_NE(answer.find("Retry-After: 1\r\n"), std::string::npos);
+
+  raw_connection one{raw_connection::connect(ours->port())}, two{raw_connection::connect(ours->port())};
+  const auto asked = [&](raw_connection& c, const std::string& name) {
+    c.send("GET / HTTP/1.1\r\nHost: x\r\nX-Name: " + name + "\r\n\r\n");
+    const auto by = std::chrono::steady_clock::now() + std::chrono::seconds{20};
+    for (std::ptrdiff_t n = 0; n == 0 && std::chrono::steady_clock::now() < by;) {
+      const std::lock_guard hold{lock};
+      n = std::count_if(waiting.begin(), waiting.end(), [&](const auto& w) { return w.first == name; });
+    }
+  };
+  asked(one, "one");
+  asked(two, "two");
+  std::thread other{[&] {
+    const std::lock_guard hold{lock};
+    for (auto i = waiting.rbegin(); i != waiting.rend(); ++i)
+      i->second({.status = 202, .body = i->first, .headers = {{"X-Further", "yes"}}});
+    waiting.clear();
+  }};
+  other.join();
+  EXPECT_TRUE(one.read_message().ends_with("\r\n\r\none"));
+  const auto second = two.read_message();
+  EXPECT_TRUE(second.ends_with("\r\n\r\ntwo"));
+  EXPECT_NE(second.find("X-Further: yes\r\n"), std::string::npos);
+
+  // A stop answers what is under way and then closes; replies may outlive the server.
+  asked(one, "last");
+  asked(two, "never");
+  ours->stop_accepting();
+  {
+    const std::lock_guard hold{lock};
+    waiting.front().second({.body = "goodbye"});
+  }
+  const auto last = one.read_to_end();
+  EXPECT_NE(last.find("Connection: close\r\n"), std::string::npos) << last;
+  EXPECT_TRUE(last.ends_with("goodbye"));
+  ours.reset();
+  waiting.clear();
+  EXPECT_TRUE(two.ended());
 }
 
 TEST_F(HttpServer, half_sent_requests_and_unread_answers_hold_up_nobody) {
@@ -184,14 +252,14 @@ TEST_F(HttpServer, its_end_closes_open_connections_and_frees_the_port) {
   ours.reset();
   EXPECT_TRUE(c.ended());
   EXPECT_TRUE(half.ended());
-  const auto again =
-      server::start("127.0.0.1:" + std::to_string(port), [](const request&) { return response{}; });
+  const auto again = server::start("127.0.0.1:" + std::to_string(port), {},
+                                   at_once([](const request&) { return response{}; }));
   EXPECT_TRUE(again.ok()) << again.failure().detail;
 }
 
 TEST_F(HttpServer, a_taken_port_is_said_with_its_address) {
   const auto where = "127.0.0.1:" + std::to_string(ours->port());
-  const auto second = server::start(where, [](const request&) { return response{}; });
+  const auto second = server::start(where, {}, at_once([](const request&) { return response{}; }));
   ASSERT_FALSE(second);
   EXPECT_EQ(second.failure().code, errc::unavailable);
   EXPECT_NE(second.failure().detail.find(where), std::string::npos);
@@ -201,14 +269,15 @@ TEST_F(HttpServer, a_taken_port_is_said_with_its_address) {
 TEST(HttpServerAddress, must_be_a_host_and_a_port) {
   for (const char* bad : {"", "9090", ":9090", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:65536",
                           "::1:9090", "[]:9090", "127.0.0.1:-1"}) {
-    const auto started = server::start(bad, [](const request&) { return response{}; });
+    const auto started = server::start(bad, {}, at_once([](const request&) { return response{}; }));
     ASSERT_FALSE(started) << bad;
     EXPECT_EQ(started.failure().code, errc::bad_config) << bad;
   }
-  const auto nowhere = server::start("no-such-host.invalid:0", [](const request&) { return response{}; });
+  const auto nowhere =
+      server::start("no-such-host.invalid:0", {}, at_once([](const request&) { return response{}; }));
   ASSERT_FALSE(nowhere);
   EXPECT_EQ(nowhere.failure().code, errc::unavailable);
-  const auto named = server::start("localhost:0", [](const request&) { return response{}; });
+  const auto named = server::start("localhost:0", {}, at_once([](const request&) { return response{}; }));
   ASSERT_TRUE(named);
   EXPECT_NE(named.value()->port(), 0);
 }

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "engine/http/server.hpp"
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace troupe::actors {
+
+/// The HTTP servers of the ingests: one for each address, shared by those that listen there. Answers what is
+/// no route of any (404, 405) and what browsers ask before they send (CORS). Thread-safe.
+class http_doors {
+public:
+  struct route {
+    std::string method, path;
+    std::string cors;       ///< the origin that may send; empty: none
+    std::string key_header; ///< that browsers may send then
+    http::server::handler to;
+  };
+  /// A route that is there already is replaced: its ingest has died.
+  result<void> open(const std::string& listen, http::server_options options, route what);
+  /// The last route closes the address.
+  void leave(const std::string& listen, const std::string& method, const std::string& path);
+  void stop_accepting();
+  void close();
+
+private:
+  struct door;
+  std::mutex lock_;
+  std::map<std::string, std::shared_ptr<door>> doors_;
+};
+
+/// Adds what a browser needs to see the answer.
+void allow_origin(http::response& answer, const std::string& cors);
+
+} // namespace troupe::actors

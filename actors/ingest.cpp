@@ -1,0 +1,239 @@
+#include "actors/ingest.hpp"
+
+#include "engine/log/log.hpp"
+
+#include <caf/send.hpp>
+
+#include <algorithm>
+
+namespace troupe::actors {
+namespace {
+
+constexpr std::size_t handler_threads = 16;
+/// How soon a client may try again when the broker cannot take its events now, in seconds.
+constexpr milliseconds broker_pause{5000};
+constexpr milliseconds queue_pause{1000};
+constexpr milliseconds look_again{20};
+
+std::int64_t wall_ns() {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+ingest::rules rules_of(const config::ingest_actor& spec) {
+  const auto at = [](const std::string& text) {
+    return *json::pointer::parse(text);
+  }; // checked with the config
+  ingest::rules r;
+  r.topic = spec.topic;
+  r.key_header = spec.key_header;
+  if (!spec.key.empty()) r.key = at(spec.key);
+  for (const auto& [where, type] : spec.require)
+    r.require.emplace_back(at(where), type);
+  if (!spec.stamp.empty()) r.stamp = at(spec.stamp);
+  r.batch = spec.batch;
+  return r;
+}
+
+void say(services& shared, const std::string& actor, const std::string& cors, asked& q,
+         http::response answer) {
+  shared.metrics
+      .counter("troupe_ingest_requests_total", {{"actor", actor}, {"status", std::to_string(answer.status)}})
+      .add();
+  allow_origin(answer, cors);
+  q.to(std::move(answer));
+}
+
+http::response problem_answer(const ingest::problem& why, std::optional<milliseconds> retry_after) {
+  http::response answer{
+      .status = why.status, .content_type = "application/problem+json", .body = ingest::problem_json(why)};
+  if (retry_after)
+    answer.headers.emplace_back(
+        "Retry-After", std::to_string(std::max<std::int64_t>(1, (retry_after->count() + 999) / 1000)));
+  return answer;
+}
+
+} // namespace
+
+void ingest_state::refuse(asked& q, const ingest::problem& why,
+                          std::optional<milliseconds> retry_after) const {
+  say(*shared, actor, spec.cors, q, problem_answer(why, retry_after));
+}
+
+result<void> ingest_state::open_door() {
+  const http::server_options options{.header_bytes = spec.limits.headers,
+                                     .body_bytes = spec.limits.body,
+                                     .connections = spec.limits.connections,
+                                     .read = spec.limits.read,
+                                     .idle = spec.limits.idle,
+                                     .refusal = {}};
+  // On the server's thread: counts, and hands over.
+  auto route = [me = caf::actor_cast<caf::actor>(self), room = gate, s = shared, who = actor,
+                cors = spec.cors](http::request what, http::reply to) {
+    auto q = std::make_shared<asked>(std::move(what), std::move(to), room);
+    if (room->requests > ingest_gate::most_requests || room->bytes > ingest_gate::most_bytes)
+      return say(
+          *s, who, cors, *q,
+          problem_answer({429, "too many requests wait for the broker; try again later"}, queue_pause));
+    caf::anon_send(me, ingest_request{std::move(q)});
+  };
+  return shared->doors.open(spec.listen, options,
+                            {spec.method, spec.path, spec.cors, spec.key_header, route});
+}
+
+std::optional<std::string> ingest_state::key_of(const asked& q) const {
+  if (spec.key_header.empty()) return std::nullopt;
+  const auto* found = q.what.header(spec.key_header);
+  return found ? std::optional{*found} : std::nullopt;
+}
+
+void ingest_state::on_request(const std::shared_ptr<asked>& q) {
+  const auto* type = q->what.header("Content-Type");
+  const auto content_type = type ? *type : std::string{};
+  auto key = key_of(*q);
+  if (!spec.handler.empty()) {
+    if (const auto wrong = intake->check(content_type, key, q->what.body)) return refuse(*q, *wrong);
+    return call_handler(q, std::move(key));
+  }
+  auto made = intake->events(content_type, key, q->what.body, wall_ns());
+  if (const auto* wrong = std::get_if<ingest::problem>(&made)) return refuse(*q, *wrong);
+  publish(q, std::move(std::get<std::vector<outgoing>>(made)), {});
+}
+
+void ingest_state::call_handler(const std::shared_ptr<asked>& q, std::optional<std::string> key) {
+  auto event = std::make_shared<record>();
+  event->topic = std::make_shared<const std::string>(spec.topic);
+  event->timestamp_ms = wall_ms();
+  event->key = std::move(key);
+  if (!q->what.body.empty()) event->value = q->what.body;
+  for (const auto& [header, value] : q->what.headers)
+    event->headers.push_back({header, value});
+  auto seen = std::make_shared<context>(actor, 1, std::chrono::steady_clock::now() + spec.timeout,
+                                        shared->publisher.load());
+  const auto done = [me = caf::actor_cast<caf::actor>(self), q](outcome r) {
+    caf::anon_send(me, request_handled{q, std::move(r)});
+  };
+  const auto guarded = [done](const auto& call) {
+    try {
+      call();
+    } catch (const std::exception& e) {
+      done(outcome::transient(e.what(), "exception"));
+    } catch (...) {
+      done(outcome::transient("the handler threw something", "exception"));
+    }
+  };
+  const auto& function = *shared->handlers.find(spec.handler);
+  if (const auto* blocking = std::get_if<blocking_handler>(&function))
+    threads->run([=, h = *blocking] { guarded([&] { done(h(*event, *seen)); }); });
+  else
+    guarded([&] { std::get<async_handler>(function)(event, seen, done); });
+}
+
+void ingest_state::on_handled(const request_handled& m) {
+  const auto& r = m.result;
+  switch (r.kind) {
+  case verdict::permanent:
+    return refuse(*m.what, {400, r.reason});
+  case verdict::transient:
+  case verdict::unavailable:
+    log::warning("ingest_handler_failed", r.reason, {{"actor", actor}, {"error_type", r.error_class}});
+    return refuse(*m.what, {503, "this could not be done now: " + r.reason},
+                  r.retry_after.value_or(queue_pause));
+  case verdict::success:
+    break;
+  }
+  auto events = r.events;
+  const auto key = key_of(*m.what);
+  for (auto& e : events)
+    if (const auto wrong = intake->complete(e, key, wall_ns())) return refuse(*m.what, *wrong);
+  publish(m.what, std::move(events), r.answer);
+}
+
+void ingest_state::publish(const std::shared_ptr<asked>& q, std::vector<outgoing> events, std::string body) {
+  const auto accepted = [s = shared, who = actor, cors = spec.cors, status = static_cast<int>(spec.respond),
+                         body = std::move(body)](asked& to) {
+    say(*s, who, cors, to,
+        {.status = status, .content_type = body.empty() ? "" : "application/json", .body = body});
+  };
+  if (events.empty()) return accepted(*q);
+  auto out = shared->producer(spec.acks, spec.timeout);
+  if (!out) return refuse(*q, {503, out.failure().detail}, broker_pause);
+
+  /// Of the events of one request.
+  struct progress {
+    std::atomic<std::size_t> left;
+    std::mutex lock;
+    std::optional<error> failure;
+  };
+  auto so_far = std::make_shared<progress>();
+  so_far->left = events.size();
+  for (const auto& event : events)
+    shared->produce(
+        **out, event,
+        [so_far, q, accepted, s = shared, who = actor, cors = spec.cors](result<kafka::delivery> r) {
+          if (!r) {
+            const std::lock_guard hold{so_far->lock};
+            if (!so_far->failure || r.failure().code == errc::too_large) so_far->failure = r.failure();
+          }
+          if (so_far->left.fetch_sub(1) != 1) return;
+          if (!so_far->failure) return accepted(*q);
+          const auto& why = *so_far->failure;
+          if (why.code == errc::too_large)
+            return say(*s, who, cors, *q, problem_answer({413, why.detail}, {}));
+          log::error("ingest_failed", why.detail, {{"actor", who}});
+          say(*s, who, cors, *q,
+              problem_answer({503, why.code == errc::timeout
+                                       ? "the broker did not acknowledge in time: whether the event "
+                                         "was written is unknown"
+                                       : "the broker does not take events now"},
+                             broker_pause));
+        });
+}
+
+caf::behavior ingest_state::make_behavior(services* s, config::actor what, caf::actor above) {
+  shared = s;
+  conductor = std::move(above);
+  actor = what.name;
+  spec = std::get<config::ingest_actor>(what.kind);
+  intake.emplace(rules_of(spec));
+  gate = std::make_shared<ingest_gate>();
+  if (!spec.handler.empty()) threads = std::make_shared<executor>(handler_threads);
+  self->set_exit_handler([this](caf::exit_msg& m) {
+    if (!m.source || m.source == conductor.address()) self->quit(std::move(m.reason));
+  });
+  if (const auto opened = open_door(); !opened) {
+    const auto& why = opened.failure();
+    self->send(conductor, gave_up{actor, why.detail, why.code == errc::bad_config ? 78 : 69});
+    self->quit();
+  } else {
+    self->send(conductor, joined{actor});
+  }
+  return {
+      [this](const ingest_request& m) { on_request(m.what); },
+      [this](const request_handled& m) { on_handled(m); },
+      [](const new_publisher&) {},
+      [](const reload_order&) {},
+      [this](const stop_order&) {
+        if (std::exchange(stopping, true)) return;
+        leave_by = std::chrono::steady_clock::now() + shared->settings.shutdown_deadline / 2;
+        self->send(self, tick{});
+      },
+      [this](const tick&) {
+        // What was accepted is answered first.
+        if (gate->requests > 0 && std::chrono::steady_clock::now() < leave_by) {
+          self->delayed_send(self, look_again, tick{});
+          return;
+        }
+        shared->doors.leave(spec.listen, spec.method, spec.path);
+        self->quit();
+      },
+  };
+}
+
+caf::behavior ingest(caf::stateful_actor<ingest_state>* self, services* shared, config::actor what,
+                     caf::actor conductor) {
+  return self->state.make_behavior(shared, std::move(what), std::move(conductor));
+}
+
+} // namespace troupe::actors

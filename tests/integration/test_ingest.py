@@ -1,0 +1,239 @@
+"""HTTP in, Kafka out: answered when the broker has it, refused with a reason, and never half."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import threading
+
+import pytest
+
+from support import processes
+from support.waiting import eventually
+
+
+@pytest.fixture
+def topic(kafka, name):
+    return kafka.create_topic(name, 3)
+
+
+class Door:
+    """One kept connection to an ingest, or a new one for each call that needs it."""
+
+    def __init__(self):
+        self.port = processes.free_port()
+        self.listen = f"127.0.0.1:{self.port}"
+
+    def ask(self, method, path, body=None, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body, {k.replace("_", "-"): v for k, v in headers.items()})
+            answer = connection.getresponse()
+            return answer, answer.read()
+        finally:
+            connection.close()
+
+    def raw(self, *pieces):
+        """What the server says to these bytes until it closes the connection."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+@pytest.fixture
+def door():
+    return Door()
+
+
+def events_ingest(door, topic, **more):
+    return {"ingest": {"route": "POST /events", "listen": door.listen, "topic": topic, "key": "/session_id",
+                       "require": {"/type": "string"}, "stamp": "/timestamp", "batch": True, "cors": "*",
+                       "respond": 204, **more}}
+
+
+def view(session="s-1", **more):
+    return {"type": "page_view", "session_id": session, **more}
+
+
+def problem(answer, body, status):
+    assert answer.status == status, body
+    assert answer.getheader("Content-Type") == "application/problem+json"
+    told = json.loads(body)
+    assert told["status"] == status and told["title"]
+    return told
+
+
+def test_an_accepted_event_is_on_the_broker_before_its_answer(kafka, engines, topic, door):
+    engine = engines({"events": events_ingest(door, topic)}).start_and_join()
+    for n in range(20):
+        answer, body = door.ask("POST", "/events", json.dumps(view(f"s-{n}", n=n)), Content_Type="application/json")
+        assert (answer.status, body) == (204, b"")
+        assert sum(kafka.ends(topic).values()) == n + 1
+    written = kafka.read(topic)
+    assert sorted(json.loads(e.value)["n"] for e in written) == list(range(20))
+    for event in written:
+        told = json.loads(event.value)
+        assert event.key == told["session_id"].encode()
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", told["timestamp"])
+    assert engine.metric("troupe_ingest_requests_total", actor="events", status="204") == 20
+
+
+def test_arrays_lines_and_beacons_are_taken_as_a_whole_or_not_at_all(kafka, engines, topic, door):
+    engines({"events": events_ingest(door, topic)}).start_and_join()
+    three = [view(f"s-{n}") for n in range(3)]
+    assert door.ask("POST", "/events", json.dumps(three))[0].status == 204
+    lines = "\n".join(map(json.dumps, three)).encode()
+    assert door.ask("POST", "/events", lines, Content_Type="application/x-ndjson")[0].status == 204
+    beacon = door.ask("POST", "/events", json.dumps(view()), Content_Type="text/plain;charset=UTF-8",
+                      Origin="https://shop.example")[0]
+    assert beacon.status == 204 and beacon.getheader("Access-Control-Allow-Origin") == "*"
+    assert sum(kafka.ends(topic).values()) == 7
+    told = problem(*door.ask("POST", "/events", json.dumps([*three, {"type": 7}])), 400)
+    assert told["event"] == 3 and "/type" in told["detail"]
+    assert sum(kafka.ends(topic).values()) == 7
+
+
+def test_what_is_wrong_is_named(kafka, engines, topic, door):
+    engines({"events": events_ingest(door, topic, limits={"body": "1KiB", "headers": "1KiB"})}).start_and_join()
+    assert "no JSON" in problem(*door.ask("POST", "/events", "{"), 400)["detail"]
+    assert "empty" in problem(*door.ask("POST", "/events"), 400)["detail"]
+    assert "/type is missing" in problem(*door.ask("POST", "/events", '{"session_id":"s"}'), 400)["detail"]
+    assert "/session_id" in problem(*door.ask("POST", "/events", '{"type":"x"}'), 400)["detail"]
+    assert "application/xml" in problem(*door.ask("POST", "/events", "<a/>", Content_Type="application/xml"),
+                                        415)["detail"]
+    assert "/nothing" in problem(*door.ask("POST", "/nothing", "{}"), 404)["detail"]
+    answer, body = door.ask("GET", "/events")
+    assert "POST" in problem(answer, body, 405)["detail"] and answer.getheader("Allow") == "POST"
+    assert "1 KiB" in problem(*door.ask("POST", "/events", json.dumps(view(pad="x" * 1100))), 413)["detail"]
+    assert "1 KiB" in problem(*door.ask("POST", "/events", json.dumps(view()), X_Pad="x" * 1100), 431)["detail"]
+    assert sum(kafka.ends(topic).values()) == 0
+
+
+def test_a_browser_is_told_that_it_may_send(engines, topic, door):
+    engines({"events": events_ingest(door, topic, cors="https://shop.example")}).start_and_join()
+    answer, _ = door.ask("OPTIONS", "/events", Origin="https://shop.example",
+                         Access_Control_Request_Method="POST")
+    assert answer.status == 204
+    assert answer.getheader("Access-Control-Allow-Origin") == "https://shop.example"
+    assert answer.getheader("Vary") == "Origin"
+    assert "POST" in answer.getheader("Access-Control-Allow-Methods")
+    assert "content-type" in answer.getheader("Access-Control-Allow-Headers")
+
+
+BODY = json.dumps(view()).encode()
+
+
+@pytest.mark.parametrize("request_bytes", [
+    b"POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nContent-Length: %d\r\n\r\n%b"
+    % (len(BODY), len(BODY), BODY),
+    b"POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+    % (len(BODY), len(BODY), BODY),
+    b"POST /events HTTP/1.1\nHost: a\nContent-Length: %d\n\n%b" % (len(BODY), BODY),
+    b"POST /events HTTP/1.1\r\nHost: a\r\nX: folded\r\n line\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY),
+    b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n%b\r\n0\r\n\r\n" % BODY,
+    b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\n%b\r\n0\r\n\r\n" % (len(BODY), BODY),
+    b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%bxx\r\n0\r\n\r\n"
+    % (len(BODY), BODY),
+], ids=["two lengths", "length and chunks", "bare line feeds", "folded header", "no number", "bare line feed in a chunk",
+        "longer chunk than said"])
+def test_what_is_no_strict_http_is_never_an_event(kafka, engines, topic, door, request_bytes):
+    engines({"events": events_ingest(door, topic)}).start_and_join()
+    answers = door.raw(request_bytes)
+    assert answers.startswith(b"HTTP/1.1 400 "), answers
+    assert answers.count(b"HTTP/1.1 4") == 1 and b"application/problem+json" in answers
+    assert sum(kafka.ends(topic).values()) == 0
+
+
+def test_a_handler_makes_the_event_and_the_answer(kafka, engines, topic, door):
+    engines({"checkout": {"ingest": {"route": "POST /checkout", "listen": door.listen, "topic": topic,
+                                     "key": "header:X-Customer-ID", "require": {"/items": "array"}},
+                          "handler": "effect.order"}}).start_and_join()
+    answer, body = door.ask("POST", "/checkout", '{"items":[1]}', X_Customer_ID="c-1")
+    assert (answer.status, json.loads(body)) == (202, {"order_id": "o-c-1"})
+    assert answer.getheader("Content-Type") == "application/json"
+    answer, body = door.ask("POST", "/checkout", x_customer_id="c-2")  # without a body
+    assert (answer.status, json.loads(body)) == (202, {"order_id": "o-c-2"})
+    assert "X-Customer-ID" in problem(*door.ask("POST", "/checkout", '{"items":[]}'), 400)["detail"]
+    assert "/items" in problem(*door.ask("POST", "/checkout", "{}", X_Customer_ID="c"), 400)["detail"]
+    assert "sold out" in problem(*door.ask("POST", "/checkout", '{"items":[],"refuse":"sold out"}',
+                                           X_Customer_ID="c"), 400)["detail"]
+    answer, body = door.ask("POST", "/checkout", '{"items":[],"busy":1}', X_Customer_ID="c")
+    assert problem(answer, body, 503) and answer.getheader("Retry-After") == "7"
+    events = {e.key: json.loads(e.value) for e in kafka.read(topic)}
+    assert events == {b"c-1": {"items": [1], "order_id": "o-c-1"}, b"c-2": {"order_id": "o-c-2"}}
+
+
+def test_two_ingests_share_an_address(kafka, engines, topic, door):
+    engines({"events": events_ingest(door, topic),
+             "more": {"ingest": {"route": "PUT /more", "listen": door.listen, "topic": topic}}}).start_and_join()
+    assert door.ask("POST", "/events", json.dumps(view()))[0].status == 204
+    assert door.ask("PUT", "/more", "{}")[0].status == 202
+    assert sum(kafka.ends(topic).values()) == 2
+
+
+def test_a_broker_that_cannot_answers_503_and_when_to_try_again(kafka, engines, name, door):
+    missing = name + "-missing"
+    engines({"events": events_ingest(door, missing, timeout="500ms")}).start_and_join()
+    answer, body = door.ask("POST", "/events", json.dumps(view()))
+    problem(answer, body, 503)
+    assert int(answer.getheader("Retry-After")) >= 1
+
+
+def test_a_stop_answers_what_is_under_way_and_loses_nothing_it_accepted(kafka, engines, topic, door):
+    engine = engines({"events": events_ingest(door, topic)}).start_and_join()
+    accepted, over = [], threading.Event()
+
+    def client(number):
+        while not over.is_set():
+            try:
+                answer, _ = door.ask("POST", "/events", json.dumps(view(f"{number}-{len(accepted)}")))
+            except OSError:
+                return
+            except http.client.HTTPException:
+                return
+            if answer.status == 204:
+                accepted.append(number)
+
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
+    for c in clients:
+        c.start()
+    eventually(lambda: len(accepted) > 300, 30, "300 requests are accepted")
+    assert engine.stop() == 0
+    over.set()
+    for c in clients:
+        c.join(30)
+    assert sum(kafka.ends(topic).values()) >= len(accepted) > 300
+
+
+def test_a_kill_loses_no_accepted_event(kafka, engines, topic, door):
+    engine = engines({"events": events_ingest(door, topic)}).start_and_join()
+    accepted = []
+
+    def client(number):
+        for n in range(10_000):
+            session = f"{number}-{n}"
+            try:
+                if door.ask("POST", "/events", json.dumps(view(session)))[0].status == 204:
+                    accepted.append(session)
+            except (OSError, http.client.HTTPException):
+                return
+
+    clients = [threading.Thread(target=client, args=(n,)) for n in range(8)]
+    for c in clients:
+        c.start()
+    eventually(lambda: len(accepted) > 300, 30, "300 requests are accepted")
+    engine.kill()
+    for c in clients:
+        c.join(30)
+    written = {e.key.decode() for e in kafka.read(topic)}
+    assert written >= set(accepted)
+
+
+def test_an_address_in_use_is_said_at_the_start(engines, topic, door):
+    with socket.create_server(("127.0.0.1", door.port)):
+        engine = engines({"events": events_ingest(door, topic)}).start()
+        assert engine.wait() == 69
+    assert engine.logged("error", door.listen, "another process has it")
