@@ -10,6 +10,7 @@ namespace troupe::actors {
 namespace {
 
 constexpr std::size_t handler_threads = 16;
+constexpr std::size_t longest_key = 255;
 /// How soon a client may try again when the broker cannot take its events now, in seconds.
 constexpr milliseconds broker_pause{5000};
 constexpr milliseconds queue_pause{1000};
@@ -36,13 +37,31 @@ ingest::rules rules_of(const config::ingest_actor& spec) {
   return r;
 }
 
-void say(services& shared, const std::string& actor, const std::string& cors, asked& q,
-         http::response answer) {
-  shared.metrics
-      .counter("troupe_ingest_requests_total", {{"actor", actor}, {"status", std::to_string(answer.status)}})
-      .add();
-  allow_origin(answer, cors);
-  q.to(std::move(answer));
+/// What is needed to answer a request from whatever thread the answer comes.
+struct answerer {
+  services* shared;
+  caf::actor me;
+  std::string actor, cors;
+
+  void say(asked& q, http::response answer) const {
+    shared->metrics
+        .counter("troupe_ingest_requests_total",
+                 {{"actor", actor}, {"status", std::to_string(answer.status)}})
+        .add();
+    allow_origin(answer, cors);
+    q.to(std::move(answer));
+  }
+  /// One with a key is remembered first.
+  void finish(const std::shared_ptr<asked>& q, http::response answer) const {
+    if (q->idempotency_key.empty())
+      say(*q, std::move(answer));
+    else
+      caf::anon_send(me, request_done{q, std::move(answer)});
+  }
+};
+
+answerer answers_of(const ingest_state& s) {
+  return {s.shared, caf::actor_cast<caf::actor>(s.self), s.actor, s.spec.cors};
 }
 
 http::response problem_answer(const ingest::problem& why, std::optional<milliseconds> retry_after) {
@@ -56,9 +75,10 @@ http::response problem_answer(const ingest::problem& why, std::optional<millisec
 
 } // namespace
 
-void ingest_state::refuse(asked& q, const ingest::problem& why,
-                          std::optional<milliseconds> retry_after) const {
-  say(*shared, actor, spec.cors, q, problem_answer(why, retry_after));
+void ingest_state::refuse(const std::shared_ptr<asked>& q, const ingest::problem& why,
+                          std::optional<milliseconds> retry_after) {
+  under_way.erase(q->idempotency_key);
+  answers_of(*this).say(*q, problem_answer(why, retry_after));
 }
 
 result<void> ingest_state::open_door() {
@@ -69,14 +89,12 @@ result<void> ingest_state::open_door() {
                                      .idle = spec.limits.idle,
                                      .refusal = {}};
   // On the server's thread: counts, and hands over.
-  auto route = [me = caf::actor_cast<caf::actor>(self), room = gate, s = shared, who = actor,
-                cors = spec.cors](http::request what, http::reply to) {
+  auto route = [answers = answers_of(*this), room = gate](http::request what, http::reply to) {
     auto q = std::make_shared<asked>(std::move(what), std::move(to), room);
     if (room->requests > ingest_gate::most_requests || room->bytes > ingest_gate::most_bytes)
-      return say(
-          *s, who, cors, *q,
-          problem_answer({429, "too many requests wait for the broker; try again later"}, queue_pause));
-    caf::anon_send(me, ingest_request{std::move(q)});
+      return answers.say(
+          *q, problem_answer({429, "too many requests wait for the broker; try again later"}, queue_pause));
+    caf::anon_send(answers.me, ingest_request{std::move(q)});
   };
   return shared->doors.open(spec.listen, options,
                             {spec.method, spec.path, spec.cors, spec.key_header, route});
@@ -89,15 +107,49 @@ std::optional<std::string> ingest_state::key_of(const asked& q) const {
 }
 
 void ingest_state::on_request(const std::shared_ptr<asked>& q) {
+  const auto* key = q->what.header("Idempotency-Key");
+  if (!key) return go_on(q);
+  if (key->empty() || key->size() > longest_key)
+    return refuse(q, {400, "an Idempotency-Key has 1 to 255 characters"});
+  if (!under_way.insert(*key).second)
+    return answers_of(*this).say(
+        *q, problem_answer({409, "a request with this Idempotency-Key is under way"}, queue_pause));
+  q->idempotency_key = *key;
+  memory->find(*key, std::chrono::steady_clock::now(),
+               [me = caf::actor_cast<caf::actor>(self), q](auto found) {
+                 caf::anon_send(me, answer_looked_up{q, std::move(found)});
+               });
+}
+
+void ingest_state::on_looked_up(answer_looked_up& m) {
+  if (!m.answer) {
+    log::error("ingest_failed", m.answer.failure().detail, {{"actor", actor}});
+    return refuse(m.what, {503, "whether this was answered before is unknown, since Redis does not answer"},
+                  broker_pause);
+  }
+  if (!*m.answer) return go_on(m.what);
+  under_way.erase(m.what->idempotency_key);
+  answers_of(*this).say(*m.what, std::move(**m.answer));
+}
+
+/// Only what was accepted is remembered: the rest may be tried again.
+void ingest_state::on_done(const request_done& m) {
+  under_way.erase(m.what->idempotency_key);
+  if (m.answer.status >= 300) return answers_of(*this).say(*m.what, m.answer);
+  memory->keep(m.what->idempotency_key, m.answer, std::chrono::steady_clock::now(),
+               [answers = answers_of(*this), m] { answers.say(*m.what, m.answer); });
+}
+
+void ingest_state::go_on(const std::shared_ptr<asked>& q) {
   const auto* type = q->what.header("Content-Type");
   const auto content_type = type ? *type : std::string{};
   auto key = key_of(*q);
   if (!spec.handler.empty()) {
-    if (const auto wrong = intake->check(content_type, key, q->what.body)) return refuse(*q, *wrong);
+    if (const auto wrong = intake->check(content_type, key, q->what.body)) return refuse(q, *wrong);
     return call_handler(q, std::move(key));
   }
   auto made = intake->events(content_type, key, q->what.body, wall_ns());
-  if (const auto* wrong = std::get_if<ingest::problem>(&made)) return refuse(*q, *wrong);
+  if (const auto* wrong = std::get_if<ingest::problem>(&made)) return refuse(q, *wrong);
   publish(q, std::move(std::get<std::vector<outgoing>>(made)), {});
 }
 
@@ -134,11 +186,11 @@ void ingest_state::on_handled(const request_handled& m) {
   const auto& r = m.result;
   switch (r.kind) {
   case verdict::permanent:
-    return refuse(*m.what, {400, r.reason});
+    return refuse(m.what, {400, r.reason});
   case verdict::transient:
   case verdict::unavailable:
     log::warning("ingest_handler_failed", r.reason, {{"actor", actor}, {"error_type", r.error_class}});
-    return refuse(*m.what, {503, "this could not be done now: " + r.reason},
+    return refuse(m.what, {503, "this could not be done now: " + r.reason},
                   r.retry_after.value_or(queue_pause));
   case verdict::success:
     break;
@@ -146,19 +198,19 @@ void ingest_state::on_handled(const request_handled& m) {
   auto events = r.events;
   const auto key = key_of(*m.what);
   for (auto& e : events)
-    if (const auto wrong = intake->complete(e, key, wall_ns())) return refuse(*m.what, *wrong);
+    if (const auto wrong = intake->complete(e, key, wall_ns())) return refuse(m.what, *wrong);
   publish(m.what, std::move(events), r.answer);
 }
 
 void ingest_state::publish(const std::shared_ptr<asked>& q, std::vector<outgoing> events, std::string body) {
-  const auto accepted = [s = shared, who = actor, cors = spec.cors, status = static_cast<int>(spec.respond),
-                         body = std::move(body)](asked& to) {
-    say(*s, who, cors, to,
-        {.status = status, .content_type = body.empty() ? "" : "application/json", .body = body});
+  const auto accepted = [answers = answers_of(*this), status = static_cast<int>(spec.respond),
+                         body = std::move(body)](const std::shared_ptr<asked>& to) {
+    answers.finish(to,
+                   {.status = status, .content_type = body.empty() ? "" : "application/json", .body = body});
   };
-  if (events.empty()) return accepted(*q);
+  if (events.empty()) return accepted(q);
   auto out = shared->producer(spec.acks, spec.timeout);
-  if (!out) return refuse(*q, {503, out.failure().detail}, broker_pause);
+  if (!out) return refuse(q, {503, out.failure().detail}, broker_pause);
 
   /// Of the events of one request.
   struct progress {
@@ -170,24 +222,22 @@ void ingest_state::publish(const std::shared_ptr<asked>& q, std::vector<outgoing
   so_far->left = events.size();
   for (const auto& event : events)
     shared->produce(
-        **out, event,
-        [so_far, q, accepted, s = shared, who = actor, cors = spec.cors](result<kafka::delivery> r) {
+        **out, event, [so_far, q, accepted, answers = answers_of(*this)](result<kafka::delivery> r) {
           if (!r) {
             const std::lock_guard hold{so_far->lock};
             if (!so_far->failure || r.failure().code == errc::too_large) so_far->failure = r.failure();
           }
           if (so_far->left.fetch_sub(1) != 1) return;
-          if (!so_far->failure) return accepted(*q);
+          if (!so_far->failure) return accepted(q);
           const auto& why = *so_far->failure;
-          if (why.code == errc::too_large)
-            return say(*s, who, cors, *q, problem_answer({413, why.detail}, {}));
-          log::error("ingest_failed", why.detail, {{"actor", who}});
-          say(*s, who, cors, *q,
-              problem_answer({503, why.code == errc::timeout
-                                       ? "the broker did not acknowledge in time: whether the event "
-                                         "was written is unknown"
-                                       : "the broker does not take events now"},
-                             broker_pause));
+          if (why.code == errc::too_large) return answers.finish(q, problem_answer({413, why.detail}, {}));
+          log::error("ingest_failed", why.detail, {{"actor", answers.actor}});
+          answers.finish(
+              q, problem_answer({503, why.code == errc::timeout
+                                          ? "the broker did not acknowledge in time: whether the event "
+                                            "was written is unknown"
+                                          : "the broker does not take events now"},
+                                broker_pause));
         });
 }
 
@@ -198,6 +248,7 @@ caf::behavior ingest_state::make_behavior(services* s, config::actor what, caf::
   spec = std::get<config::ingest_actor>(what.kind);
   intake.emplace(rules_of(spec));
   gate = std::make_shared<ingest_gate>();
+  memory.emplace(shared->redis, shared->settings.app + ":idempotency:" + actor + ":");
   if (!spec.handler.empty()) threads = std::make_shared<executor>(handler_threads);
   self->set_exit_handler([this](caf::exit_msg& m) {
     if (!m.source || m.source == conductor.address()) self->quit(std::move(m.reason));
@@ -212,6 +263,8 @@ caf::behavior ingest_state::make_behavior(services* s, config::actor what, caf::
   return {
       [this](const ingest_request& m) { on_request(m.what); },
       [this](const request_handled& m) { on_handled(m); },
+      [this](answer_looked_up& m) { on_looked_up(m); },
+      [this](const request_done& m) { on_done(m); },
       [](const new_publisher&) {},
       [](const reload_order&) {},
       [this](const stop_order&) {

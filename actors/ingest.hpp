@@ -1,5 +1,6 @@
 #pragma once
 
+#include "actors/answer_memory.hpp"
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
 #include "engine/http/server.hpp"
@@ -9,6 +10,7 @@
 #include <caf/stateful_actor.hpp>
 
 #include <optional>
+#include <set>
 
 namespace troupe::actors {
 
@@ -37,6 +39,7 @@ struct asked {
   http::reply to;
   std::shared_ptr<ingest_gate> gate;
   std::size_t size;
+  std::string idempotency_key; ///< empty: none
 };
 
 /// HTTP in, Kafka out: a request is answered when the broker has all of its events, or with what is wrong.
@@ -47,9 +50,13 @@ struct ingest_state {
 
   result<void> open_door();
   void on_request(const std::shared_ptr<asked>& q);
+  void on_looked_up(answer_looked_up& m);
+  void on_done(const request_done& m);
+  void go_on(const std::shared_ptr<asked>& q);
   void on_handled(const request_handled& m);
   void publish(const std::shared_ptr<asked>& q, std::vector<outgoing> events, std::string body);
-  void refuse(asked& q, const ingest::problem& why, std::optional<milliseconds> retry_after = {}) const;
+  void refuse(const std::shared_ptr<asked>& q, const ingest::problem& why,
+              std::optional<milliseconds> retry_after = {});
   void call_handler(const std::shared_ptr<asked>& q, std::optional<std::string> key);
   [[nodiscard]] std::optional<std::string> key_of(const asked& q) const;
 
@@ -60,6 +67,8 @@ struct ingest_state {
   config::ingest_actor spec;
   std::optional<ingest::intake> intake;
   std::shared_ptr<ingest_gate> gate;
+  std::optional<answer_memory> memory;
+  std::set<std::string> under_way;   ///< idempotency keys
   std::shared_ptr<executor> threads; ///< of a handler that blocks
   steady_time leave_by{};
   bool stopping = false;

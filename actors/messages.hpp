@@ -5,6 +5,7 @@
 #include "engine/flow/dispatcher.hpp"
 #include "engine/flow/offset_ledger.hpp"
 #include "engine/handler/handler.hpp"
+#include "engine/http/server.hpp"
 #include "engine/kafka/consumer.hpp"
 
 #include <caf/actor.hpp>
@@ -214,6 +215,15 @@ struct request_handled {
   std::shared_ptr<asked> what;
   outcome result;
 };
+/// Of a request with an Idempotency-Key: what was answered before, and what is to be answered now.
+struct answer_looked_up {
+  std::shared_ptr<asked> what;
+  result<std::optional<http::response>> answer;
+};
+struct request_done {
+  std::shared_ptr<asked> what;
+  http::response answer;
+};
 
 // supervisor ⇄ aggregator
 struct count_batch {
@@ -302,6 +312,8 @@ TROUPE_MESSAGE(bury)
 TROUPE_MESSAGE(forget_letters)
 TROUPE_MESSAGE(ingest_request)
 TROUPE_MESSAGE(request_handled)
+TROUPE_MESSAGE(answer_looked_up)
+TROUPE_MESSAGE(request_done)
 TROUPE_MESSAGE(buried)
 TROUPE_MESSAGE(bury_again)
 TROUPE_MESSAGE(bury_answer)

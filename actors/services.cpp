@@ -124,7 +124,11 @@ bool services::flush_producers(milliseconds deadline) {
 }
 
 void log_kafka(int level, const std::string& facility, const std::string& text) {
-  const auto at = level <= 3 ? log::level::warning : level <= 4 ? log::level::info : log::level::debug;
+  // The embedded broker says at each look at its metadata that it creates topics by itself.
+  const bool chatter = facility == "AUTOCREATE";
+  const auto at = level <= 3               ? log::level::warning
+                  : level <= 4 && !chatter ? log::level::info
+                                           : log::level::debug;
   log::write(at, "librdkafka", text, {{"facility", facility}});
 }
 

@@ -1,4 +1,5 @@
 #include "actors/runtime.hpp"
+#include "engine/http/client.hpp"
 #include "engine/kafka/admin.hpp"
 #include "tests/actors/topic_log.hpp"
 #include "tests/actors/waiting.hpp"
@@ -9,13 +10,17 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <future>
 #include <limits>
 #include <map>
 #include <mutex>
+#include <netinet/in.h>
 #include <optional>
 #include <set>
+#include <sys/socket.h>
 #include <thread>
 #include <tuple>
+#include <unistd.h>
 
 // The design's promises while one kind of actor is killed again and again under load.
 namespace troupe::actors {
@@ -370,13 +375,87 @@ TEST_F(Engine, ADeadLetterUnderWayWhenItsWriterDiesHoldsItsKeyNoLongerThanItMust
   };
   ASSERT_TRUE(publish("poison"));
   ASSERT_TRUE(eventually(
-      patience, [&] { return engine_->metrics().find("troupe_dlq_messages_total{") != std::string::npos; }));
+      patience, [&] { return engine_->metrics().find("result=\"dlq\"} 1\n") != std::string::npos; }));
   ASSERT_TRUE(engine_->kill_one("dead_letter_writer"));
   ASSERT_TRUE(eventually(patience, [&] { return restarts("dead_letter_writer") == 1; }));
   ASSERT_TRUE(publish("plain"));
   EXPECT_TRUE(eventually(patience, [&] { return effects_.handled() == 1; })) << "the key is held for good";
   topic_log dlq{engine_->brokers(), topic_ + ".work.dlq", partitions};
   EXPECT_TRUE(dlq.read_until([](const auto& all) { return !all.empty(); }, patience));
+}
+
+/// A port that was free a moment ago.
+std::string free_port() {
+  const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  EXPECT_EQ(::bind(probe, reinterpret_cast<const sockaddr*>(&at), size), 0);
+  EXPECT_EQ(::getsockname(probe, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  ::close(probe);
+  return std::to_string(ntohs(at.sin_port));
+}
+
+TEST(Ingest, WhatItAcceptedIsThereHoweverOftenItDies) {
+  config::settings s;
+  s.app = "ingest";
+  s.kafka.brokers = "embedded";
+  s.admin_listen.clear();
+  config::ingest_actor door;
+  door.method = "POST";
+  door.path = "/events";
+  door.listen = "127.0.0.1:" + free_port();
+  door.topic = unique("asked");
+  s.actors.push_back({"door", door, "here:1"});
+  const handlers none;
+  auto started = runtime::start(s, none, {}, [](int) {});
+  ASSERT_TRUE(started) << started.failure().detail;
+  const auto engine = std::move(started).value();
+  ASSERT_TRUE(eventually(patience, [&] { return engine->ready(); }));
+
+  std::mutex lock;
+  std::set<std::string> accepted;
+  std::atomic<bool> enough{false};
+  std::atomic<int> unanswered{0};
+  http::client client;
+  std::thread asker{[&] {
+    for (int n = 0; !enough; ++n) {
+      const auto body = "{\"n\":" + std::to_string(n) + "}";
+      std::promise<int> status;
+      client.post({http::parse_url("http://" + door.listen + "/events").value(), {}, body}, 20s, [&](auto got) {
+        const auto* answer = std::get_if<http::answer>(&got);
+        status.set_value(answer ? answer->status : 0);
+      });
+      const auto told = status.get_future().get();
+      const std::lock_guard hold{lock};
+      if (told == 202) accepted.insert(body);
+      if (told == 0) ++unanswered;
+    }
+  }};
+  const auto count = [&] {
+    const std::lock_guard hold{lock};
+    return accepted.size();
+  };
+  for (int kill = 1; kill <= 3; ++kill) {
+    const auto before = count();
+    EXPECT_TRUE(eventually(patience, [&] { return count() > before + 50; })) << "before kill " << kill;
+    ASSERT_TRUE(engine->kill_one("ingest"));
+  }
+  const auto before = count();
+  EXPECT_TRUE(eventually(patience, [&] { return count() > before + 50; })) << "after the kills";
+  enough = true;
+  asker.join();
+  EXPECT_EQ(unanswered, 0);
+  EXPECT_NE(engine->metrics().find("troupe_actor_restarts_total{kind=\"ingest\"} 3\n"), std::string::npos);
+
+  topic_log log{engine->brokers(), door.topic, partitions};
+  ASSERT_TRUE(log.read_to_end(patience));
+  std::set<std::string> written;
+  for (const auto& r : log.records())
+    written.insert(*r.value);
+  for (const auto& body : accepted)
+    EXPECT_TRUE(written.contains(body)) << body << " was accepted and is not there";
 }
 
 } // namespace

@@ -166,6 +166,55 @@ def test_a_handler_makes_the_event_and_the_answer(kafka, engines, topic, door):
     assert events == {b"c-1": {"items": [1], "order_id": "o-c-1"}, b"c-2": {"order_id": "o-c-2"}}
 
 
+@pytest.mark.parametrize("with_redis", [False, True], ids=["in memory", "in Redis"])
+def test_a_repeated_request_gets_the_first_ones_answer(kafka, engines, topic, door, redis_server, with_redis):
+    checkout = {"ingest": {"route": "POST /checkout", "listen": door.listen, "topic": topic, "key": "header:X-Customer-ID"},
+                "handler": "effect.order"}
+    # A process has a Redis where one of its actors needs it.
+    counter = {"count": {"consume": {"topic": topic, "group": topic}, "aggregate": {"count_by": "/a", "into": "a:{value}"}}}
+    actors = {"checkout": checkout, **(counter if with_redis else {})}
+    engine = engines(actors, redis=redis_server if with_redis else None).start_and_join()
+
+    def order(customer, key):
+        answer, body = door.ask("POST", "/checkout", x_customer_id=customer, Idempotency_Key=key)
+        return answer.status, answer.getheader("Content-Type"), json.loads(body)
+
+    first = order("c-1", "key-1")
+    assert first == (202, "application/json", {"order_id": "o-c-1"})
+    assert order("another", "key-1") == first
+    assert sum(kafka.ends(topic).values()) == 1
+    assert order("c-2", "key-2")[2] == {"order_id": "o-c-2"}
+    refused = '{"refuse":"sold out"}'
+    for _ in range(2):  # what was refused may be tried again
+        problem(*door.ask("POST", "/checkout", refused, x_customer_id="c", Idempotency_Key="key-3"), 400)
+    assert order("c-3", "key-3")[2] == {"order_id": "o-c-3"}
+    problem(*door.ask("POST", "/checkout", x_customer_id="c", Idempotency_Key="k" * 256), 400)
+    assert sum(kafka.ends(topic).values()) == 3
+    if with_redis:
+        engine.kill()
+        engine.start_and_join()
+        assert order("another", "key-1") == first
+        assert sum(kafka.ends(topic).values()) == 3
+        redis_server.stop()
+        problem(*door.ask("POST", "/checkout", x_customer_id="c", Idempotency_Key="key-4"), 503)
+        assert sum(kafka.ends(topic).values()) == 3
+
+
+def test_of_two_requests_with_one_key_at_a_time_one_is_told_to_wait(kafka, engines, name, door):
+    engines({"events": events_ingest(door, name + "-missing", timeout="3s")}).start_and_join()
+    statuses = []
+
+    def ask():
+        statuses.append(door.ask("POST", "/events", json.dumps(view()), Idempotency_Key="one")[0].status)
+
+    both = [threading.Thread(target=ask) for _ in range(2)]
+    for t in both:
+        t.start()
+    for t in both:
+        t.join(30)
+    assert sorted(statuses) == [409, 503]
+
+
 def test_two_ingests_share_an_address(kafka, engines, topic, door):
     engines({"events": events_ingest(door, topic),
              "more": {"ingest": {"route": "PUT /more", "listen": door.listen, "topic": topic}}}).start_and_join()
