@@ -3,6 +3,7 @@
 #include "apps/command/demo.hpp"
 #include "apps/command/exit_code.hpp"
 #include "apps/command/online_check.hpp"
+#include "apps/command/produce.hpp"
 #include "apps/command/run.hpp"
 #include "apps/command/version.hpp"
 #include "engine/config/load.hpp"
@@ -80,6 +81,24 @@ int command(int argc, char** argv, const handlers& h) {
   demo_command->add_option("--seconds", demo_from.seconds,
                            "Stop by itself after so many seconds; 0: at Ctrl-C");
 
+  produce_arguments produce_from;
+  auto* produce_command =
+      app.add_subcommand("produce", "Publish each line of standard input, acknowledged by the brokers");
+  produce_command->add_option("TOPIC", produce_from.topic, "Where to")->required();
+  produce_command
+      ->add_option("--brokers", produce_from.brokers, "Kafka's addresses, host:port, separated by commas")
+      ->envname("KAFKA_BROKERS")
+      ->capture_default_str();
+  produce_command
+      ->add_option("--property", produce_from.properties, "A property of librdkafka (TLS, SASL, …)")
+      ->type_name("NAME=VALUE");
+  produce_command
+      ->add_option("--key-separator", produce_from.separator,
+                   "What stands between key and value; the first one in a line counts")
+      ->type_name("TEXT");
+  produce_command->add_option("--key-at", produce_from.key_at, "JSON pointer of the key in a line of JSON")
+      ->type_name("POINTER");
+
   auto* schema_command = app.add_subcommand("schema", "Print the JSON Schema of the config file");
   auto* version_command = app.add_subcommand("version", "Print the versions of troupe and of librdkafka");
 
@@ -98,6 +117,7 @@ int command(int argc, char** argv, const handlers& h) {
   if (*run_command) return run(from, h);
   if (*check_command) return check(from, h, online);
   if (*demo_command) return demo(demo_from);
+  if (*produce_command) return produce(produce_from);
   if (*schema_command) {
     std::fputs(config::json_schema().c_str(), stdout);
     return exit_code::done;

@@ -243,3 +243,57 @@ def test_a_config_on_the_embedded_broker_runs(engines, redis_server, name):
     eventually(lambda: engine.metric("troupe_attempts_total", actor="handle", result="ok") >= 100, 40, "it handles")
     assert "embedded" in engine.log.read_text()
     assert engine.stop() == 0
+
+
+# ---- produce ----
+
+def produce(topic, lines, *options, kafka):
+    return subprocess.run([os.environ["TROUPE_BINARY"], "produce", topic, *options], input=lines, capture_output=True,
+                          timeout=60, env={**os.environ, "KAFKA_BROKERS": kafka.address})
+
+
+def test_produce_publishes_each_line_and_waits_for_the_broker(kafka, name):
+    topic = kafka.create_topic(name, 3)
+    lines = b"".join(b"line %d \xc3\xa4\n" % n for n in range(20_000)) + b"\nno line end"
+    done = produce(topic, lines, kafka=kafka)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"20002 events acknowledged\n")
+    events = kafka.read(topic)
+    assert sorted(e.value for e in events) == sorted(lines.split(b"\n"))
+    assert all(e.key is None for e in events)
+
+
+def test_produce_takes_keys_before_a_separator_or_out_of_the_json(kafka, name):
+    topic = kafka.create_topic(name, 1)
+    assert produce(topic, b"k1\tv1\nk2\tv\t2\n\tempty key\n", "--key-separator", "\t", kafka=kafka).returncode == 0
+    assert produce(topic, b'{"id":7,"a":{"b":"x"}}\n', "--key-at", "/a/b", kafka=kafka).returncode == 0
+    assert [(e.key, e.value) for e in kafka.read(topic)] == [
+        (b"k1", b"v1"), (b"k2", b"v\t2"), (b"", b"empty key"), (b"x", b'{"id":7,"a":{"b":"x"}}')]
+
+
+def test_produce_names_the_line_that_is_no_event_and_keeps_what_came_before(kafka, name):
+    topic = kafka.create_topic(name, 1)
+    done = produce(topic, b'{"id":1}\n{"id":\n{"id":3}\n', "--key-at", "/id", kafka=kafka)
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"1 event acknowledged\ntroupe produce: line 2: no JSON")
+    assert [e.key for e in kafka.read(topic)] == [b"1"]
+    assert b"line 1: the key is missing" in produce(topic, b"{}\n", "--key-at", "/id", kafka=kafka).stderr
+    assert b"between key and value" in produce(topic, b"x\n", "--key-separator", ":", kafka=kafka).stderr
+
+
+def test_produce_says_what_is_wrong_with_its_arguments(kafka):
+    def refused(*options):
+        done = produce("t", b"", *options, kafka=kafka)
+        return done.returncode, done.stderr.decode()
+    assert refused("--key-separator", ":", "--key-at", "/a")[0] == 64
+    code, text = refused("--key-at", "a")
+    assert code == 64 and "must start with /" in text
+    code, text = refused("--property", "acks")
+    assert code == 64 and "NAME=VALUE" in text
+    code, text = refused("--property", "no.such=1")
+    assert code == 78 and "no.such" in text
+
+
+def test_produce_reports_what_was_not_acknowledged(kafka, name):
+    done = produce(name + "-missing", b"x\n", "--property", "topic.metadata.propagation.max.ms=100", kafka=kafka)
+    assert done.returncode == 69
+    assert b"0 events acknowledged" in done.stderr
