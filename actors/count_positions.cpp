@@ -77,6 +77,7 @@ struct search {
       from_the_log = true;
     }
     std::vector<topic_partition> where;
+    where.reserve(partitions.size());
     for (const auto& p : partitions)
       where.push_back(p.where);
     auto held = wait_for<aggregate::stored>([&](auto done) { store.read(where, done); });

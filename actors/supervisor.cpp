@@ -116,6 +116,7 @@ void supervisor_state::on_positions(const positions_found& m) {
     shared->lag.update(spec.consume.group, p.where, offset, -1, consumer);
   }
   std::vector<topic_partition> taken;
+  taken.reserve(start.size());
   for (const auto& p : start)
     taken.push_back(p.where);
   show_assigned(seat, taken);

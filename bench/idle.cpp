@@ -46,6 +46,7 @@ bool wait_for_events(const char* brokers, const char* topic, const std::string& 
 int idle(int consumers, const char* brokers, const char* topic, const char* group) {
   std::signal(SIGTERM, [](int) { stop_asked = 1; });
   std::vector<std::jthread> threads;
+  threads.reserve(static_cast<std::size_t>(consumers));
   for (int i = 0; i < consumers; ++i)
     threads.emplace_back([=] {
       if (wait_for_events(brokers, topic, std::string{group} + "-" + std::to_string(i))) return;

@@ -318,15 +318,15 @@ void producer::produce(const outgoing& event, report done) {
     auto* topic = to.topic(event.topic);
     if (!topic) code = rd_kafka_last_error();
 
-    client::waiting* waiting = nullptr;
     if (topic) {
-      const std::lock_guard guard{to.mutex};
-      to.under_way.push_front({std::move(done), {}});
-      waiting = &to.under_way.front();
-      waiting->self = to.under_way.begin();
-    }
+      client::waiting* waiting = nullptr;
+      {
+        const std::lock_guard guard{to.mutex};
+        to.under_way.push_front({std::move(done), {}});
+        waiting = &to.under_way.front();
+        waiting->self = to.under_way.begin();
+      }
 
-    if (topic) {
       headers_ptr headers;
       if (!event.headers.empty()) headers.reset(rd_kafka_headers_new(event.headers.size()));
       for (const auto& one : event.headers)

@@ -8,7 +8,6 @@
 namespace troupe::config {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
