@@ -133,7 +133,8 @@ result<std::shared_ptr<client>> producer::impl::make_client() const {
   const auto timeout = std::max<std::int64_t>(config.timeout.count(), 1);
   const properties ours{
       {"client.id", config.client_id},
-      {"linger.ms", std::to_string(std::min<std::int64_t>(5, timeout - 1))},
+      // Whoever publishes waits for the report; under load batches fill by themselves.
+      {"linger.ms", std::to_string(std::min<std::int64_t>(1, timeout - 1))},
       {"queue.buffering.max.messages", "100000"},
       {"queue.buffering.max.kbytes", "65536"},
       // A topic that stays missing is told as that, not as a timeout.
