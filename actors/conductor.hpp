@@ -43,7 +43,7 @@ struct conductor_state {
   std::function<void(int)> ended;
   caf::actor publisher;
   std::vector<child> children;
-  std::set<std::string> waiting_for; ///< supervisors whose group has not let them in yet
+  std::set<std::string> waiting_for; ///< whose group has not let them in yet, or whose door is not open
   policy::restart_budget budget{50, milliseconds{60'000}};
   int exit_code = 0;
   bool stopping = false, flushing = false, flushed = false;

@@ -1,8 +1,17 @@
 #include "actors/http_doors.hpp"
 
-#include "engine/ingest/intake.hpp"
+#include <algorithm>
 
 namespace troupe::actors {
+
+http::response problem_answer(const ingest::problem& why, std::optional<milliseconds> retry_after) {
+  http::response answer{
+      .status = why.status, .content_type = "application/problem+json", .body = ingest::problem_json(why)};
+  if (retry_after)
+    answer.headers.emplace_back(
+        "Retry-After", std::to_string(std::max<std::int64_t>(1, (retry_after->count() + 999) / 1000)));
+  return answer;
+}
 
 void allow_origin(http::response& answer, const std::string& cors) {
   if (cors.empty()) return;
@@ -33,9 +42,7 @@ http::response preflight(const by_method& routes) {
 }
 
 http::response problem(int status, std::string detail) {
-  return {.status = status,
-          .content_type = "application/problem+json",
-          .body = ingest::problem_json({status, std::move(detail)})};
+  return problem_answer({status, std::move(detail)});
 }
 
 } // namespace

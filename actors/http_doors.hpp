@@ -1,10 +1,13 @@
 #pragma once
 
+#include "engine/core/time.hpp"
 #include "engine/http/server.hpp"
+#include "engine/ingest/intake.hpp"
 
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace troupe::actors {
@@ -32,6 +35,8 @@ private:
   std::map<std::string, std::shared_ptr<door>> doors_;
 };
 
+/// A problem as an answer, with Retry-After in whole seconds where it is given.
+http::response problem_answer(const ingest::problem& why, std::optional<milliseconds> retry_after = {});
 /// Adds what a browser needs to see the answer.
 void allow_origin(http::response& answer, const std::string& cors);
 

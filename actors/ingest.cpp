@@ -4,14 +4,12 @@
 
 #include <caf/send.hpp>
 
-#include <algorithm>
-
 namespace troupe::actors {
 namespace {
 
 constexpr std::size_t handler_threads = 16;
 constexpr std::size_t longest_key = 255;
-/// How soon a client may try again when the broker cannot take its events now, in seconds.
+/// How soon a client may try again when the broker cannot take its events now, or the queue is full.
 constexpr milliseconds broker_pause{5000};
 constexpr milliseconds queue_pause{1000};
 constexpr milliseconds look_again{20};
@@ -64,15 +62,6 @@ answerer answers_of(const ingest_state& s) {
   return {s.shared, caf::actor_cast<caf::actor>(s.self), s.actor, s.spec.cors};
 }
 
-http::response problem_answer(const ingest::problem& why, std::optional<milliseconds> retry_after) {
-  http::response answer{
-      .status = why.status, .content_type = "application/problem+json", .body = ingest::problem_json(why)};
-  if (retry_after)
-    answer.headers.emplace_back(
-        "Retry-After", std::to_string(std::max<std::int64_t>(1, (retry_after->count() + 999) / 1000)));
-  return answer;
-}
-
 } // namespace
 
 void ingest_state::refuse(const std::shared_ptr<asked>& q, const ingest::problem& why,
@@ -111,9 +100,11 @@ void ingest_state::on_request(const std::shared_ptr<asked>& q) {
   if (!key) return go_on(q);
   if (key->empty() || key->size() > longest_key)
     return refuse(q, {400, "an Idempotency-Key has 1 to 255 characters"});
-  if (!under_way.insert(*key).second)
+  auto& holder = under_way[*key];
+  if (holder.lock())
     return answers_of(*this).say(
         *q, problem_answer({409, "a request with this Idempotency-Key is under way"}, queue_pause));
+  holder = q;
   q->idempotency_key = *key;
   memory->find(*key, std::chrono::steady_clock::now(),
                [me = caf::actor_cast<caf::actor>(self), q](auto found) {
@@ -212,33 +203,19 @@ void ingest_state::publish(const std::shared_ptr<asked>& q, std::vector<outgoing
   auto out = shared->producer(spec.acks, spec.timeout);
   if (!out) return refuse(q, {503, out.failure().detail}, broker_pause);
 
-  /// Of the events of one request.
-  struct progress {
-    std::atomic<std::size_t> left;
-    std::mutex lock;
-    std::optional<error> failure;
-  };
-  auto so_far = std::make_shared<progress>();
-  so_far->left = events.size();
-  for (const auto& event : events)
-    shared->produce(
-        **out, event, [so_far, q, accepted, answers = answers_of(*this)](result<kafka::delivery> r) {
-          if (!r) {
-            const std::lock_guard hold{so_far->lock};
-            if (!so_far->failure || r.failure().code == errc::too_large) so_far->failure = r.failure();
-          }
-          if (so_far->left.fetch_sub(1) != 1) return;
-          if (!so_far->failure) return accepted(q);
-          const auto& why = *so_far->failure;
-          if (why.code == errc::too_large) return answers.finish(q, problem_answer({413, why.detail}, {}));
-          log::error("ingest_failed", why.detail, {{"actor", answers.actor}});
-          answers.finish(
-              q, problem_answer({503, why.code == errc::timeout
-                                          ? "the broker did not acknowledge in time: whether the event "
-                                            "was written is unknown"
-                                          : "the broker does not take events now"},
-                                broker_pause));
-        });
+  shared->produce(
+      **out, events, [q, accepted, answers = answers_of(*this)](const std::optional<error>& failure) {
+        if (!failure) return accepted(q);
+        if (failure->code == errc::too_large)
+          return answers.finish(q, problem_answer({413, failure->detail}));
+        log::error("ingest_failed", failure->detail, {{"actor", answers.actor}});
+        answers.finish(q,
+                       problem_answer({503, failure->code == errc::timeout
+                                                ? "the broker did not acknowledge in time: whether the event "
+                                                  "was written is unknown"
+                                                : "the broker does not take events now"},
+                                      broker_pause));
+      });
 }
 
 caf::behavior ingest_state::make_behavior(services* s, config::actor what, caf::actor above) {

@@ -9,8 +9,9 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <map>
+#include <memory>
 #include <optional>
-#include <set>
 
 namespace troupe::actors {
 
@@ -68,8 +69,8 @@ struct ingest_state {
   std::optional<ingest::intake> intake;
   std::shared_ptr<ingest_gate> gate;
   std::optional<answer_memory> memory;
-  std::set<std::string> under_way;   ///< idempotency keys
-  std::shared_ptr<executor> threads; ///< of a handler that blocks
+  std::map<std::string, std::weak_ptr<asked>> under_way; ///< by idempotency key; gone where a handler let go
+  std::shared_ptr<executor> threads;                     ///< of a handler that blocks
   steady_time leave_by{};
   bool stopping = false;
 };

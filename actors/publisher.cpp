@@ -3,17 +3,6 @@
 #include <caf/send.hpp>
 
 namespace troupe::actors {
-namespace {
-
-/// Answers once, when the last of a request's events is reported.
-struct request_progress {
-  std::atomic<std::size_t> left;
-  std::mutex lock;
-  std::optional<error> failure;
-};
-
-} // namespace
-
 caf::behavior publisher_state::make_behavior(services* s) {
   shared = s;
   return {
@@ -23,21 +12,10 @@ caf::behavior publisher_state::make_behavior(services* s) {
           self->send(m.reply_to, published{m.token, out.failure()});
           return;
         }
-        auto progress = std::make_shared<request_progress>();
-        progress->left = m.events.size();
-        for (const auto& event : m.events) {
-          shared->produce(**out, event,
-                          [progress, token = m.token, to = m.reply_to](result<kafka::delivery> r) {
-                            if (!r) {
-                              const std::lock_guard hold{progress->lock};
-                              // What can never be published decides over what can be tried again.
-                              if (!progress->failure || r.failure().code == errc::too_large)
-                                progress->failure = r.failure();
-                            }
-                            if (progress->left.fetch_sub(1) == 1)
-                              caf::anon_send(to, published{token, progress->failure});
-                          });
-        }
+        shared->produce(**out, m.events,
+                        [token = m.token, to = m.reply_to](const std::optional<error>& failure) {
+                          caf::anon_send(to, published{token, failure});
+                        });
       },
       [this](const user_publish& m) {
         auto out = shared->producer(config::acks::all, config::publish{}.timeout);

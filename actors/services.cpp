@@ -108,6 +108,28 @@ void services::produce(kafka::producer& to, const outgoing& event, kafka::produc
   });
 }
 
+void services::produce(kafka::producer& to, const std::vector<outgoing>& events,
+                       std::function<void(const std::optional<error>&)> done) {
+  struct progress {
+    std::atomic<std::size_t> left;
+    std::mutex lock;
+    std::optional<error> failure;
+    std::function<void(const std::optional<error>&)> done;
+  };
+  auto so_far = std::make_shared<progress>();
+  so_far->left = events.size();
+  so_far->done = std::move(done);
+  for (const auto& event : events)
+    produce(to, event, [so_far](result<kafka::delivery> r) {
+      if (!r) {
+        const std::lock_guard hold{so_far->lock};
+        // What can never be published decides over what can be tried again.
+        if (!so_far->failure || r.failure().code == errc::too_large) so_far->failure = r.failure();
+      }
+      if (so_far->left.fetch_sub(1) == 1) so_far->done(so_far->failure);
+    });
+}
+
 bool services::flush_producers(milliseconds deadline) {
   std::map<std::pair<config::acks, milliseconds>, std::shared_ptr<kafka::producer>> all;
   {

@@ -14,12 +14,15 @@
 #include "engine/redis/client.hpp"
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace troupe::actors {
 
@@ -93,6 +96,10 @@ struct services {
   result<std::shared_ptr<kafka::producer>> producer(config::acks acks, milliseconds timeout);
   /// Produces, and counts it.
   void produce(kafka::producer& to, const outgoing& event, kafka::producer::report done);
+  /// Several, of which there is one at least: `done` is called once, on the producer's thread, when the last
+  /// one is reported; with a failure where any failed.
+  void produce(kafka::producer& to, const std::vector<outgoing>& events,
+               std::function<void(const std::optional<error>&)> done);
   /// Flushes them all; true if nothing is left.
   bool flush_producers(milliseconds deadline);
 

@@ -149,9 +149,9 @@ private:
 
   void refuse(const error_code& ec) {
     if (ec == http::error::header_limit)
-      return write_last(431, "the headers are over " + shown(on_.options.header_bytes) + "");
+      return write_last(431, "the headers are over " + shown(on_.options.header_bytes));
     if (ec == http::error::body_limit || ec == http::error::buffer_overflow)
-      return write_last(413, "the body is over " + shown(on_.options.body_bytes) + "");
+      return write_last(413, "the body is over " + shown(on_.options.body_bytes));
     const bool about_http = ec.category() == http::make_error_code(http::error::bad_version).category();
     if (!about_http || ec == http::error::end_of_stream || ec == http::error::partial_message) return close();
     write_last(400, "this is no HTTP/1.1 request");
