@@ -152,7 +152,7 @@ void ingest_state::call_handler(const std::shared_ptr<asked>& q, std::optional<s
   if (!q->what.body.empty()) event->value = q->what.body;
   for (const auto& [header, value] : q->what.headers)
     event->headers.push_back({header, value});
-  auto seen = std::make_shared<context>(actor, 1, std::chrono::steady_clock::now() + spec.timeout,
+  auto seen = std::make_shared<context>(around, 1, std::chrono::steady_clock::now() + spec.deadline,
                                         shared->publisher.load());
   const auto done = [me = caf::actor_cast<caf::actor>(self), q](outcome r) {
     caf::anon_send(me, request_handled{q, std::move(r)});
@@ -166,6 +166,8 @@ void ingest_state::call_handler(const std::shared_ptr<asked>& q, std::optional<s
       done(outcome::transient("the handler threw something", "exception"));
     }
   };
+  overdue.push_back({seen->deadline(), q});
+  if (overdue.size() == 1) self->delayed_send(self, spec.deadline, deadline_tick{});
   const auto& function = *shared->handlers.find(spec.handler);
   if (const auto* blocking = std::get_if<blocking_handler>(&function))
     threads->run([=, h = *blocking] { guarded([&] { done(h(*event, *seen)); }); });
@@ -173,7 +175,22 @@ void ingest_state::call_handler(const std::shared_ptr<asked>& q, std::optional<s
     guarded([&] { std::get<async_handler>(function)(event, seen, done); });
 }
 
+/// Whoever asked is not kept waiting for a handler that hangs; what it answers later is not heard.
+void ingest_state::on_deadline() {
+  const auto now = std::chrono::steady_clock::now();
+  for (; !overdue.empty() && overdue.front().first <= now; overdue.pop_front()) {
+    const auto q = overdue.front().second.lock();
+    if (!q || std::exchange(q->handled, true)) continue;
+    log::warning("ingest_handler_failed", "the handler did not answer within its deadline",
+                 {{"actor", actor}, {"error_type", "deadline"}});
+    refuse(q, {503, "this took longer than it may; whether it will still be done is unknown"}, queue_pause);
+  }
+  if (!overdue.empty())
+    self->delayed_send(self, std::chrono::ceil<milliseconds>(overdue.front().first - now), deadline_tick{});
+}
+
 void ingest_state::on_handled(const request_handled& m) {
+  if (std::exchange(m.what->handled, true)) return;
   const auto& r = m.result;
   switch (r.kind) {
   case verdict::permanent:
@@ -225,6 +242,7 @@ caf::behavior ingest_state::make_behavior(services* s, config::actor what, caf::
   spec = std::get<config::ingest_actor>(what.kind);
   intake.emplace(rules_of(spec));
   gate = std::make_shared<ingest_gate>();
+  around = std::make_shared<const surroundings>(surroundings{actor, spec.settings, shared->redis});
   memory.emplace(shared->redis, shared->settings.app + ":idempotency:" + actor + ":");
   if (!spec.handler.empty()) threads = std::make_shared<executor>(handler_threads);
   self->set_exit_handler([this](caf::exit_msg& m) {
@@ -240,6 +258,7 @@ caf::behavior ingest_state::make_behavior(services* s, config::actor what, caf::
   return {
       [this](const ingest_request& m) { on_request(m.what); },
       [this](const request_handled& m) { on_handled(m); },
+      [this](const deadline_tick&) { on_deadline(); },
       [this](answer_looked_up& m) { on_looked_up(m); },
       [this](const request_done& m) { on_done(m); },
       [](const new_publisher&) {},

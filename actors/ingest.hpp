@@ -9,6 +9,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,6 +42,7 @@ struct asked {
   std::shared_ptr<ingest_gate> gate;
   std::size_t size;
   std::string idempotency_key; ///< empty: none
+  bool handled = false;        ///< its handler has answered, or is not waited for any more
 };
 
 /// HTTP in, Kafka out: a request is answered when the broker has all of its events, or with what is wrong.
@@ -54,6 +56,7 @@ struct ingest_state {
   void on_looked_up(answer_looked_up& m);
   void on_done(const request_done& m);
   void go_on(const std::shared_ptr<asked>& q);
+  void on_deadline();
   void on_handled(const request_handled& m);
   void publish(const std::shared_ptr<asked>& q, std::vector<outgoing> events, std::string body);
   void refuse(const std::shared_ptr<asked>& q, const ingest::problem& why,
@@ -68,9 +71,11 @@ struct ingest_state {
   config::ingest_actor spec;
   std::optional<ingest::intake> intake;
   std::shared_ptr<ingest_gate> gate;
+  std::shared_ptr<const surroundings> around;
   std::optional<answer_memory> memory;
   std::map<std::string, std::weak_ptr<asked>> under_way; ///< by idempotency key; gone where a handler let go
-  std::shared_ptr<executor> threads;                     ///< of a handler that blocks
+  std::deque<std::pair<steady_time, std::weak_ptr<asked>>> overdue; ///< calls of the handler, oldest first
+  std::shared_ptr<executor> threads;                                ///< of a handler that blocks
   steady_time leave_by{};
   bool stopping = false;
 };

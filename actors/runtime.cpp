@@ -111,10 +111,12 @@ result<void> runtime::impl::connect() {
         return made.failure();
   }
   if (const auto topics = shared.topics(start_timeout); !topics) return topics.failure();
-  if (s.needs_redis()) {
+  if (s.needs_redis() || s.names_redis) {
     auto to = redis::parse_url(s.redis_url);
     if (!to) return error{errc::bad_config, to.failure().detail};
     shared.redis = redis::client::open(*to);
+    // Handlers and the memory for idempotency keys take it as it comes.
+    if (!s.needs_redis()) return {};
     const auto pong = shared.redis->call({{"PING"}});
     if (!pong || pong->front().kind == redis::reply::type::failure)
       return error{errc::unavailable, "Redis at " + to->shown() + " does not answer: " +

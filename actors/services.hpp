@@ -70,7 +70,7 @@ struct services {
   metrics::histogram &send_duration, &commit_duration;
   kafka::connection kafka;
   std::unique_ptr<kafka::embedded_broker> embedded; ///< with `kafka.brokers: embedded`
-  std::shared_ptr<redis::client> redis;             ///< none where no actor needs it
+  std::shared_ptr<redis::client> redis; ///< none where no aggregate needs it and the config has none
   http::client http;
   http_doors doors;
   executor chores{4}; ///< start-up and rebalance work that waits for Kafka or Redis

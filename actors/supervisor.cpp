@@ -306,6 +306,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
   shared = s;
   actor = std::move(what);
   spec = std::get<config::worker_actor>(actor.kind);
+  around = std::make_shared<const surroundings>(surroundings{actor.name, spec.settings, shared->redis});
   conductor = std::move(above);
   publisher = std::move(out);
   if (spec.publish && !spec.publish->key.empty()) {

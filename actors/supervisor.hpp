@@ -94,6 +94,7 @@ struct supervisor_state {
   services* shared = nullptr;
   config::actor actor;
   config::worker_actor spec;
+  std::shared_ptr<const surroundings> around;
   group_seat seat;
   caf::actor conductor, publisher, writer;
   std::optional<json::extractor> publish_key; ///< where the key of what is published lies

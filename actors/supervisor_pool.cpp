@@ -140,7 +140,7 @@ void supervisor_state::start(const flow::call_handler& next, std::size_t index) 
   s.calling->task = next.id;
   s.calling->event = next.event;
   s.calling->context =
-      std::make_shared<context>(actor.name, next.attempt, now + spec.deadline, shared->publisher.load());
+      std::make_shared<context>(around, next.attempt, now + spec.deadline, shared->publisher.load());
   s.since = now;
   count.waited->observe(seconds(now - next.since));
   self->send(s.worker, begin_call{s.calling});

@@ -166,7 +166,7 @@ void worker_state::begin(const std::shared_ptr<call>& what) {
   }
   const auto& h = std::get<call_route::by_http>(route->how);
   const auto left = left_of(*what);
-  h.client->post(make_http_call(h.to, *what, left), left,
+  h.client->send(make_http_call(h.to, *what, left), left,
                  [answer, publishes = h.publishes](std::variant<http::answer, http::broken_call> got) {
                    answer(judge_answer(got, publishes));
                  });

@@ -1,6 +1,14 @@
+#include "apps/analytics/analytics.hpp"
 #include "apps/command/command.hpp"
+#include "apps/ecommerce/ecommerce.hpp"
+#include "apps/telemetry/telemetry.hpp"
+#include "apps/video/video.hpp"
 
 int main(int argc, char** argv) {
-  const troupe::handlers none;
-  return troupe::command(argc, argv, none);
+  troupe::handlers examples;
+  ecommerce::add_handlers(examples);
+  analytics::add_handlers(examples);
+  video::add_handlers(examples);
+  telemetry::add_handlers(examples);
+  return troupe::command(argc, argv, examples);
 }

@@ -71,6 +71,13 @@ policy::backoff_kind to_backoff(const std::string& word) {
                                  : backoff_kind::quadratic;
 }
 
+std::map<std::string, std::string> to_map(const reader& from, std::string_view name) {
+  std::map<std::string, std::string> all;
+  for (auto& [key, value] : from.pairs(name))
+    all.insert_or_assign(key, std::move(value));
+  return all;
+}
+
 consume to_consume(const reader& from) {
   return {.topics = from.texts("topic"),
           .group = from.text("group"),
@@ -120,6 +127,7 @@ worker_actor to_worker(const reader& from) {
     const auto to = from.in("publish");
     w.publish = publish{to.text("topic"), to.text("key"), to_acks(to.text("acks")), to.duration("timeout")};
   }
+  w.settings = to_map(from, "settings");
   return w;
 }
 
@@ -166,6 +174,8 @@ ingest_actor to_ingest(const reader& whole) {
   i.limits = {limits.size("body"), limits.size("headers"), limits.duration("read"), limits.duration("idle"),
               limits.count("connections")};
   if (const auto* how = whole.find("handler"); how && how->scalar()) i.handler = how->text;
+  i.deadline = whole.duration("deadline");
+  i.settings = to_map(whole, "settings");
   return i;
 }
 
@@ -196,6 +206,9 @@ std::optional<cast_member> cast(const entry& written, const node* defaults, chec
                                                  : "is made by '" + std::string{kind_name(*kind)} + "'"));
   cast_member who{written.key, written.at, *kind, written.value};
   if (defaults) who.keys = merged(fitting(*defaults, *kind), written.value, "handler");
+  if (const auto* own = written.value.find("settings"))
+    if (const auto* how = who.keys.find("handler"); !how || !how->value.scalar())
+      problems.error(own->at, "settings are for a handler of the program's own, which " + path + " has not");
   if ((*kind == handles || *kind == aggregates) && !who.keys.find("consume"))
     problems.error(written.at, path + " needs the key 'consume'");
   check.needed(who.keys, "actor", path, written.at);

@@ -42,7 +42,7 @@ std::string_view shape_name(const node& n) {
 
 bool takes_map(type kind) {
   return kind == type::section || kind == type::actors || kind == type::client_properties ||
-         kind == type::conditions || kind == type::shapes;
+         kind == type::conditions || kind == type::settings || kind == type::shapes;
 }
 
 /// A number with its unit; the remedy for one without.
@@ -187,6 +187,7 @@ void checker::value(const entry& e, const field& f, const std::string& path) {
     break;
   case type::client_properties:
   case type::conditions:
+  case type::settings:
   case type::shapes:
     map_of(n, f, path);
     break;
@@ -239,7 +240,7 @@ void checker::handler(const entry& e, const field& f, const std::string& path) {
 
 void checker::map_of(const node& n, const field& f, const std::string& path) {
   for (const auto& e : n.entries) {
-    if (f.is != type::client_properties)
+    if (f.is == type::conditions || f.is == type::shapes)
       if (const auto why = pointer_complaint(e.key))
         problems_.error(e.at, quoted(e.key) + " in " + path + ": " + *why);
     if (e.value.broken) continue;

@@ -84,6 +84,9 @@ constexpr field table[]{
     row("actor", "handler", t::call,
         "What is called for each event: a registered name, `{ http: URL }`, or `{ simulate: { … } }`.")
         .of(calls),
+    row("actor", "settings", t::settings,
+        "What the handler reads by context.setting(name): words of its own, which it checks itself.")
+        .of(calls),
     row("actor", "aggregate", t::section, "Counts in Redis, exactly once.").of(aggregates),
     row("actor", "generate", t::section, "Events made up, for demos and load.").of(generates),
     row("actor", "pool", t::section, "The workers, and what waits for them.").of(handles),
@@ -255,7 +258,7 @@ constexpr field table[]{
     row("actor.generate", "topic", t::topic, "The topic that events go to.").must(),
     row("actor.generate", "key", t::text, "The key of each event."),
     row("actor.generate", "keys", t::count,
-        "Instead of key: N makes one event each for device-1 to device-N.")
+        "N: one event each for device-1 to device-N, instead of one for `key`.")
         .within(1, 1'000'000),
     row("actor.generate", "value", t::text, "The value of each event.").must(),
     row("actor.generate", "every", t::duration, "The time between events.").or_else("500ms").within(1, day),
@@ -318,13 +321,33 @@ std::string_view kind_name(kinds k) {
 }
 
 std::string_view type_name(type kind) {
-  static constexpr std::array<std::string_view, 26> names{
-      "map",         "map of actors", "name or map", "text",           "name",
-      "number",      "duration",      "size",        "ratio",          "true or false",
-      "choice",      "topic",         "topics",      "group",          "JSON pointer",
-      "key",         "text",          "text",        "host:port",      "addresses",
-      "URL",         "URL",           "route",       "map of scalars", "map of scalars",
-      "map of types"};
+  static constexpr std::array<std::string_view, 27> names{"map",
+                                                          "map of actors",
+                                                          "name or map",
+                                                          "text",
+                                                          "name",
+                                                          "number",
+                                                          "duration",
+                                                          "size",
+                                                          "ratio",
+                                                          "true or false",
+                                                          "choice",
+                                                          "topic",
+                                                          "topics",
+                                                          "group",
+                                                          "JSON pointer",
+                                                          "key",
+                                                          "text",
+                                                          "text",
+                                                          "host:port",
+                                                          "addresses",
+                                                          "URL",
+                                                          "URL",
+                                                          "route",
+                                                          "map of scalars",
+                                                          "map of scalars",
+                                                          "map of scalars",
+                                                          "map of types"};
   return names[static_cast<std::size_t>(kind)];
 }
 

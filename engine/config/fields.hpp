@@ -36,6 +36,7 @@ enum class type : std::uint8_t {
   route,
   client_properties, ///< a map of librdkafka's names to scalars
   conditions,        ///< a map of JSON pointers to scalars
+  settings,          ///< a map of names to scalars
   shapes,            ///< a map of JSON pointers to JSON types
 };
 

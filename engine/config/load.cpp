@@ -100,6 +100,7 @@ settings to_settings(const node& root, const std::vector<cast_member>& cast, con
   s.app = from.text("app");
   s.kafka = to_kafka(from.in("kafka"));
   s.redis_url = from.in("redis").text("url");
+  s.names_redis = root.find("redis") != nullptr;
   s.admin_listen = from.in("admin").text("listen");
   s.shutdown_deadline = from.in("shutdown").duration("deadline");
   s.shutdown_revoke = from.in("shutdown").duration("revoke");

@@ -88,6 +88,7 @@ struct worker_actor {
   config::breaker breaker;
   config::dlq dlq;
   std::optional<config::publish> publish;
+  std::map<std::string, std::string> settings; ///< for the handler to read; may hold secrets
   friend bool operator==(const worker_actor&, const worker_actor&) = default;
 };
 
@@ -146,7 +147,9 @@ struct ingest_actor {
   std::string cors; ///< the origin that browsers may send from; empty: none
   unsigned respond = 202;
   ingest_limits limits;
-  std::string handler; ///< of the program, by name; empty: the body is the event
+  std::string handler;                         ///< of the program, by name; empty: the body is the event
+  milliseconds deadline{5000};                 ///< of a call of the handler
+  std::map<std::string, std::string> settings; ///< for the handler to read; may hold secrets
   friend bool operator==(const ingest_actor&, const ingest_actor&) = default;
 };
 
@@ -169,6 +172,7 @@ struct settings {
   std::string app;
   config::kafka kafka;
   std::string redis_url;                       ///< with its secrets: never print it
+  bool names_redis = false;                    ///< the config has a section `redis`
   std::string admin_listen = "127.0.0.1:9090"; ///< empty: none
   milliseconds shutdown_deadline{10'000};
   milliseconds shutdown_revoke{3000};

@@ -76,7 +76,8 @@ public:
 
 private:
   static bool is_map(type kind) {
-    return kind == type::client_properties || kind == type::conditions || kind == type::shapes;
+    return kind == type::client_properties || kind == type::conditions || kind == type::settings ||
+           kind == type::shapes;
   }
 
   [[nodiscard]] bool equal(std::string_view word, std::string_view name) const {
@@ -235,7 +236,8 @@ void override_from_flags(node& root, const std::vector<std::pair<std::string, st
     auto steps = split(key, ".");
     const auto* secret = steps.size() > 1 ? find_field(steps[0], steps[1]) : nullptr;
     const bool hidden = (secret && (secret->secret || secret->is == type::client_properties)) ||
-                        names_secret(key) || steps.back() == "http";
+                        names_secret(key) || steps.back() == "http" ||
+                        (steps.size() > 3 && steps[2] == "settings");
     place at;
     at.origin = problems.add_origin({"--set", lines_of(hidden ? key + "=…" : key + "=" + text)});
     const auto& value = text;

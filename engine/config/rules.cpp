@@ -69,13 +69,6 @@ void check_retry(const cast_member& who, problem_list& problems) {
     problems.warning(max->at, "retry.max is shorter than retry.initial, so that every wait is retry.max");
 }
 
-void check_generate(const cast_member& who, problem_list& problems) {
-  const auto* made = who.keys.find("generate");
-  if (!made) return;
-  if (const auto* keys = made->value.find("keys"); keys && made->value.find("key"))
-    problems.error(keys->at, "generate has either key or keys, not both");
-}
-
 /// A handler of another kind has no answer to give.
 void check_ingest(const cast_member& who, problem_list& problems) {
   const auto* how = who.keys.find("handler");
@@ -156,7 +149,6 @@ void check_rules_within(const cast_member& who, problem_list& problems) {
     check_pool(who, problems);
     check_retry(who, problems);
   }
-  if (who.kind == generates) check_generate(who, problems);
   if (who.kind == ingests) check_ingest(who, problems);
 }
 

@@ -103,6 +103,7 @@ json value_schema(const field& f) {
   case type::route:
     return words(R"(^(POST|PUT) /|\$\{)");
   case type::client_properties:
+  case type::settings:
     return map_schema(scalar(), false);
   case type::conditions:
     return map_schema(scalar(), true);

@@ -1,8 +1,15 @@
 #include "engine/handler/handler.hpp"
 
 #include <future>
+#include <stdexcept>
 
 namespace troupe {
+
+redis::client& context::redis() const {
+  if (!around_->redis)
+    throw std::runtime_error("the handler of actor '" + actor() + "' needs Redis: give the config `redis`");
+  return *around_->redis;
+}
 
 result<void> publisher::publish_and_wait(outgoing event, milliseconds deadline) {
   auto answered = std::make_shared<std::promise<result<void>>>();

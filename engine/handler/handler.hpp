@@ -13,6 +13,10 @@
 #include <variant>
 #include <vector>
 
+namespace troupe::redis {
+class client;
+}
+
 /// The SDK: what a handler is, what it sees, what it answers.
 namespace troupe {
 
@@ -47,6 +51,12 @@ struct outcome {
                              std::string error_class = "unavailable") {
     return {verdict::unavailable, std::move(reason), std::move(error_class), retry_after, {}, {}};
   }
+  /// What an error of Redis or Kafka means for the event: unavailable where nothing can have happened,
+  /// transient otherwise.
+  static outcome failure(const error& why, const std::string& error_class) {
+    return why.code == errc::unavailable ? unavailable(why.detail, {}, error_class)
+                                         : transient(why.detail, error_class);
+  }
 };
 
 /// Where user code publishes by hand; what a handler returns in outcome::events is published for it.
@@ -61,13 +71,28 @@ public:
   result<void> publish_and_wait(outgoing event, milliseconds deadline);
 };
 
+/// What all calls of one actor's handler share.
+struct surroundings {
+  std::string actor;
+  std::map<std::string, std::string> settings; ///< the actor's `settings` in the config
+  std::shared_ptr<redis::client> redis;        ///< none where the config has no `redis`
+};
+
 /// What a handler sees besides the event. Thread-safe.
 class context {
 public:
-  context(std::string actor, unsigned attempt, steady_time deadline, publisher* out)
-      : actor_{std::move(actor)}, attempt_{attempt}, deadline_{deadline}, publisher_{out} {}
+  context(std::shared_ptr<const surroundings> around, unsigned attempt, steady_time deadline, publisher* out)
+      : around_{std::move(around)}, attempt_{attempt}, deadline_{deadline}, publisher_{out} {}
 
-  [[nodiscard]] const std::string& actor() const { return actor_; }
+  [[nodiscard]] const std::string& actor() const { return around_->actor; }
+  /// The value of a key of the actor's `settings` in the config, or `otherwise`.
+  [[nodiscard]] std::string setting(const std::string& name, std::string otherwise = {}) const {
+    const auto at = around_->settings.find(name);
+    return at == around_->settings.end() ? std::move(otherwise) : at->second;
+  }
+  /// The Redis of the config (engine/redis/client.hpp): one connection, shared by the whole process and
+  /// pipelined. Throws std::runtime_error, a transient failure, where the config has no `redis`.
+  [[nodiscard]] redis::client& redis() const;
   /// 1 for the first call. A crash may start the count again.
   [[nodiscard]] unsigned attempt() const { return attempt_; }
   /// When this attempt counts as failed.
@@ -81,7 +106,7 @@ public:
   void cancel() { cancelled_.store(true, std::memory_order_release); }
 
 private:
-  std::string actor_;
+  std::shared_ptr<const surroundings> around_;
   unsigned attempt_;
   steady_time deadline_;
   troupe::publisher* publisher_;

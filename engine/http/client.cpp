@@ -339,7 +339,7 @@ client::~client() {
     impl_->thread.join();
 }
 
-std::uint64_t client::post(call request, milliseconds deadline, done cb, std::size_t max_answer) {
+std::uint64_t client::send(call request, milliseconds deadline, done cb, std::size_t max_answer) {
   const auto id = ++impl_->last_id;
   const auto until = steady_clock::now() + std::clamp(deadline, milliseconds{0}, longest_deadline);
   auto one =

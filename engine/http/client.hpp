@@ -21,6 +21,7 @@ result<url> parse_url(const std::string& text);
 
 struct call {
   http::url to;
+  std::string method = "POST";
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
 };
@@ -55,8 +56,8 @@ public:
   client();
   ~client(); ///< calls under way end as cancelled
 
-  /// POST. Calls `cb` once, on the client's thread. Returns an id for cancel().
-  std::uint64_t post(call request, milliseconds deadline, done cb,
+  /// Calls `cb` once, on the client's thread. Returns an id for cancel().
+  std::uint64_t send(call request, milliseconds deadline, done cb,
                      std::size_t max_answer = std::size_t{1} << 20);
   void cancel(std::uint64_t id);
 

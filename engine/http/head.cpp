@@ -71,6 +71,7 @@ std::optional<std::int64_t> parse_imf_fixdate(std::string_view text) {
 
 result<std::string> request_head(const call& c) {
   if (!is_target(c.to.target)) return error{errc::usage, "the URL's path cannot be sent: percent-encode it"};
+  if (!is_token(c.method)) return error{errc::usage, "the method is not a token of HTTP"};
   const bool bare_port = c.to.port == (c.to.tls ? "443" : "80");
   const bool ipv6 = c.to.host.find(':') != std::string::npos;
   const auto port = digits(c.to.port);
@@ -79,7 +80,7 @@ result<std::string> request_head(const call& c) {
 
   std::string head;
   head.reserve(512);
-  head.append("POST ").append(c.to.target).append(" HTTP/1.1\r\nHost: ");
+  head.append(c.method).append(" ").append(c.to.target).append(" HTTP/1.1\r\nHost: ");
   head.append(ipv6 ? "[" : "").append(c.to.host).append(ipv6 ? "]" : "");
   if (!bare_port) head.append(":").append(c.to.port);
   head.append("\r\nUser-Agent: troupe\r\nContent-Length: ")

@@ -11,7 +11,7 @@
 /// What the client writes before a body, and reads from an answer's head.
 namespace troupe::http {
 
-/// The request line and the headers of a POST. errc::usage names a header or target that cannot be sent as it
+/// The request line and the headers. errc::usage names a header or target that cannot be sent as it
 /// is (a line feed in a value would smuggle in a header). What frames the message is ours: Host,
 /// Content-Length, Connection, Transfer-Encoding and Expect of the call are left out.
 result<std::string> request_head(const call& c);

@@ -326,6 +326,14 @@ result<client::replies> client::call(std::vector<command> commands) {
   return future.get();
 }
 
+result<reply> client::ask(command one) {
+  auto got = call({std::move(one)});
+  if (!got) return got.failure();
+  auto& answer = got->front();
+  if (answer.kind == reply::type::failure) return error{errc::refused, "Redis answered: " + answer.text};
+  return std::move(answer);
+}
+
 bool client::up() const {
   return impl_->up;
 }

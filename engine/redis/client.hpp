@@ -52,6 +52,8 @@ public:
   void send(std::vector<command> commands, callback done);
   /// The same, waiting: never on an actor's thread.
   result<replies> call(std::vector<command> commands);
+  /// One command, waiting; Redis's own refusal is errc::refused with its text.
+  result<reply> ask(command one);
 
   /// Whether the last exchange worked.
   [[nodiscard]] bool up() const;

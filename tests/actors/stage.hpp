@@ -133,7 +133,8 @@ inline std::shared_ptr<call> call_of(std::string key, std::optional<std::string>
   made->slot = 2;
   made->event = std::move(event);
   made->context =
-      std::make_shared<context>("billing", attempt, std::chrono::steady_clock::now() + deadline, nullptr);
+      std::make_shared<context>(std::make_shared<const surroundings>(surroundings{"billing", {}, nullptr}),
+                                attempt, std::chrono::steady_clock::now() + deadline, nullptr);
   return made;
 }
 

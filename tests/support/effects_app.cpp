@@ -150,11 +150,12 @@ troupe::outcome publish(const troupe::record& event, troupe::context& context) {
   return result;
 }
 
-troupe::outcome make_order(const troupe::record& request, troupe::context&) {
+troupe::outcome make_order(const troupe::record& request, troupe::context& context) {
   auto order = request.value ? nlohmann::json::parse(*request.value) : nlohmann::json::object();
   if (order.contains("refuse")) return troupe::outcome::permanent(order["refuse"].get<std::string>());
+  if (order.contains("hang_until_file")) hang_until(order["hang_until_file"].get<std::string>());
   if (order.contains("busy")) return troupe::outcome::unavailable("busy", milliseconds{7000});
-  order["order_id"] = "o-" + *request.key;
+  order["order_id"] = context.setting("prefix", "o-") + *request.key;
   troupe::outgoing event;
   event.value = order.dump();
   return troupe::outcome::success({event}, nlohmann::json{{"order_id", order["order_id"]}}.dump());

@@ -178,14 +178,26 @@ TEST(ConfigGrammar, aggregates_are_checked_at_their_place) {
   EXPECT_THAT(with("count_by: /a, into: '{value}', flush: { every: 0s }"), HasSubstr("between 10ms and 24h"));
 }
 
+TEST(ConfigGrammar, settings_are_free_words_for_a_handler_of_the_programs_own) {
+  const auto with = [](const std::string& rest) {
+    return load_text(head + "actors:\n  a:\n    consume: { topic: t, group: g }\n" + rest);
+  };
+  const auto s = good(
+      with("    handler: ecommerce.reserve_inventory\n    settings: { gateway: 'http://x', size: 3 }\n"));
+  EXPECT_THAT(std::get<worker_actor>(s.actors[0].kind).settings,
+              testing::ElementsAre(testing::Pair("gateway", "http://x"), testing::Pair("size", "3")));
+  EXPECT_THAT(only(with("    handler: ecommerce.reserve_inventory\n    settings: { gateway: [x] }\n")),
+              HasSubstr("actors.a.settings.gateway must be a single value, not a list"));
+  EXPECT_THAT(only(with("    handler: { http: 'http://x/' }\n    settings: { gateway: x }\n")),
+              StartsWith("7:5+8 settings are for a handler of the program's own"));
+}
+
 TEST(ConfigGrammar, generators_are_checked_at_their_place) {
   const auto with = [](const std::string& rest) {
     return only(load_text(head + "actors:\n  a:\n    generate: { " + rest + " }\n"));
   };
   EXPECT_THAT(with("topic: t, value: v, every: 0ms"),
               StartsWith("5:44+3 actors.a.generate.every must be between 1ms"));
-  EXPECT_THAT(with("topic: t, value: v, keys: 3, key: k"),
-              StartsWith("5:37+4 generate has either key or keys"));
   EXPECT_THAT(with("topic: t, value: v, keys: 0"), HasSubstr("between 1 and 1000000"));
   EXPECT_THAT(with("value: v"), StartsWith("5:5+8 actors.a.generate needs the key 'topic'"));
 }

@@ -54,11 +54,28 @@ TEST(PublishAndWait, DoesNotHangOnAPublisherThatForgotTheReport) {
   EXPECT_NE(r.failure().detail.find("orders"), std::string::npos);
 }
 
+const auto around =
+    std::make_shared<const surroundings>(surroundings{"a", {{"gateway", "http://g"}}, nullptr});
+
+TEST(Context, TellsTheActorsSettingsAndWhatIsMissing) {
+  const context c{around, 1, std::chrono::steady_clock::now(), nullptr};
+  EXPECT_EQ(c.actor(), "a");
+  EXPECT_EQ(c.setting("gateway", "none"), "http://g");
+  EXPECT_EQ(c.setting("folder", "here"), "here");
+  EXPECT_EQ(c.setting("folder"), "");
+  try {
+    (void)c.redis();
+    FAIL() << "there is no Redis";
+  } catch (const std::runtime_error& e) {
+    EXPECT_EQ(std::string{e.what()}, "the handler of actor 'a' needs Redis: give the config `redis`");
+  }
+}
+
 TEST(Context, IsCancelledByItsDeadlineAndByCancel) {
   const auto now = std::chrono::steady_clock::now();
-  context late{"a", 1, now - 1ms, nullptr};
+  context late{around, 1, now - 1ms, nullptr};
   EXPECT_TRUE(late.cancelled());
-  context c{"a", 3, now + std::chrono::hours{1}, nullptr};
+  context c{around, 3, now + std::chrono::hours{1}, nullptr};
   EXPECT_EQ(c.attempt(), 3U);
   EXPECT_FALSE(c.cancelled());
   c.cancel();

@@ -25,7 +25,7 @@ inline std::future<outcome> begin(client& c, call request, milliseconds deadline
                                   std::size_t max_answer = std::size_t{1} << 20) {
   auto promise = std::make_shared<std::promise<outcome>>();
   auto later = promise->get_future();
-  const auto given = c.post(
+  const auto given = c.send(
       std::move(request), deadline, [promise](outcome o) { promise->set_value(std::move(o)); }, max_answer);
   if (id != nullptr) *id = given;
   return later;

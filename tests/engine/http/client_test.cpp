@@ -391,8 +391,8 @@ TEST(HttpClient, a_callback_may_call_again_and_may_end_the_client) {
   raw_server server{always(ok)};
   std::promise<std::string> second;
   auto http = std::make_unique<client>();
-  http->post(to_port(server.port()), 20s, [&](const outcome&) {
-    http->post(to_port(server.port()), 20s, [&](const outcome& o) {
+  http->send(to_port(server.port()), 20s, [&](const outcome&) {
+    http->send(to_port(server.port()), 20s, [&](const outcome& o) {
       http.reset();
       second.set_value(brief(o));
     });

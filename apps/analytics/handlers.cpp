@@ -1,0 +1,7 @@
+#include "apps/analytics/analytics.hpp"
+
+namespace analytics {
+
+void add_handlers(troupe::handlers&) {}
+
+} // namespace analytics

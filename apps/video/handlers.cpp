@@ -1,0 +1,7 @@
+#include "apps/video/video.hpp"
+
+namespace video {
+
+void add_handlers(troupe::handlers&) {}
+
+} // namespace video
