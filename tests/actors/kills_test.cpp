@@ -423,11 +423,12 @@ TEST(Ingest, WhatItAcceptedIsThereHoweverOftenItDies) {
     for (int n = 0; !enough; ++n) {
       const auto body = "{\"n\":" + std::to_string(n) + "}";
       std::promise<int> status;
-      client.post({http::parse_url("http://" + door.listen + "/events").value(), {}, body}, 20s,
-                  [&](auto got) {
-                    const auto* answer = std::get_if<http::answer>(&got);
-                    status.set_value(answer ? answer->status : 0);
-                  });
+      client.send(
+          {.to = http::parse_url("http://" + door.listen + "/events").value(), .headers = {}, .body = body},
+          20s, [&](auto got) {
+            const auto* answer = std::get_if<http::answer>(&got);
+            status.set_value(answer ? answer->status : 0);
+          });
       const auto told = status.get_future().get();
       const std::lock_guard hold{lock};
       if (told == 202) accepted.insert(body);

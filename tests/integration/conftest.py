@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from support.broker import Broker, address_from_environment
 from support.effects import EffectLog
 from support.engine import Engine
+from support.example import Examples
 from support.http_service import HttpService
 from support.kafka import Kafka
 from support.redis_server import RedisServer
@@ -91,6 +92,26 @@ def engines(tmp_path, name, request):
             engine.kill()
 
 
+@pytest.fixture
+def fresh_kafka(tmp_path):
+    """A broker of the test's own, for what has fixed names of topics and groups."""
+    broker = Broker(tmp_path / "kafka")
+    try:
+        yield Kafka(broker.start())
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def examples(tmp_path, fresh_kafka, redis_server):
+    factory = Examples(tmp_path, fresh_kafka, redis_server)
+    try:
+        yield factory
+    finally:
+        for engine in factory.all:
+            engine.kill()
+
+
 @pytest.fixture(autouse=True)
 def limit(request):
     """A test that hangs fails by itself, so that its processes are ended and its log is shown."""
@@ -109,7 +130,7 @@ def limit(request):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
-    if report.when == "call" and report.failed and "engines" in item.funcargs:
-        for engine in item.funcargs["engines"].all:
+    if report.when == "call" and report.failed:
+        for engine in (e for name in ("engines", "examples") if name in item.funcargs for e in item.funcargs[name].all):
             state = "runs" if engine.running() else f"ended with {engine.process.returncode if engine.process else '-'}"
             report.sections.append((f"{engine.folder.name} ({state})", engine.log_tail()))

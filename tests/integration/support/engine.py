@@ -23,6 +23,7 @@ class Engine:
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
         self.file = folder / "troupe.yaml"
+        self.files = [self.file]
         self.log = folder / "troupe.log"
         folder.mkdir(parents=True, exist_ok=True)
         self.admin = self.config.setdefault("admin", {"listen": f"127.0.0.1:{processes.free_port()}"})["listen"]
@@ -32,7 +33,7 @@ class Engine:
     def start(self, *options):
         self.write_config()
         with open(self.log, "a") as log:
-            self.process = processes.start([self.binary, "run", self.file, *options], env=self.environment,
+            self.process = processes.start([self.binary, "run", *self.files, *options], env=self.environment,
                                            stdout=log, stderr=subprocess.STDOUT)
         return self
 
