@@ -55,7 +55,7 @@ class Record(NamedTuple):
 class Kafka:
     def __init__(self, address):
         self.address = address
-        self._admin = AdminClient({"bootstrap.servers": address})
+        self._admin = AdminClient({"bootstrap.servers": address, "log_level": 2})  # a broker may go before it
 
     def create_topic(self, name, partitions=1, **config):
         config = {key.replace("_", "."): str(value) for key, value in config.items()}
