@@ -48,7 +48,7 @@
   }
   addEventListener('popstate', view)
   document.addEventListener('click', function (e) {
-    var at = e.target.closest('[data-track]')
+    var at = e.target.closest && e.target.closest('[data-track]')
     if (at) track('click', { element: at.dataset.track, path: location.pathname })
   }, true)
 

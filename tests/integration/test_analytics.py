@@ -146,7 +146,7 @@ def test_an_event_that_names_no_session_or_time_is_a_dead_letter_that_says_so(si
     site.kafka.produce(TOPIC, [one for value in values for one in (*good, Event(b"k", value, partition=0))])
     site.engine.start_and_join()
     letters = site.kafka.read_when(f"{TOPIC}.active-sessions.dlq", len(values))
-    assert Counter(letter.value for letter in letters) == Counter(values)
+    assert Counter(letter.value for letter in letters) == Counter(list(values))
     for letter in letters:
         assert values[letter.value] in letter.header("error")
         assert letter.header("error-class") == "undecodable"
