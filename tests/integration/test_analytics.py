@@ -1,22 +1,22 @@
 """The analytics example, from outside: HTTP in; a topic, counts and sessions out."""
 
 import json
-import os
 import pathlib
 import re
 import shutil
 import signal
 import subprocess
-import threading
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from http.client import HTTPException
 
 import pytest
 
 from support import page_views
+from support.background import Background
 from support.door import Door
 from support.kafka import Event
-from support.waiting import eventually, pause
+from support.waiting import eventually
 
 TOPIC, PARTITIONS = "user.events", 4
 COUNTED = {"page-views": ("page_view", "path", "views"), "clicks": ("click", "element", "clicks"),
@@ -187,38 +187,27 @@ def test_the_groups_are_independent_one_may_be_taken_out_and_catches_up_later(si
     assert site.totals("page-views") == {"/": 50} and site.totals("searches") == {"lamp": 50}
 
 
-class Visitors:
+class Visitors(Background):
     """Events of sixty sessions that keep coming by HTTP, until it is left. `accepted` are the numbers of those
     that were answered 204; of the others nobody knows whether the topic has them."""
 
     def __init__(self, site):
-        self.site, self.accepted = site, set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        super().__init__()
+        self.site, self.made, self.accepted = site, 0, set()
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-
-    def _event(self, n):
+    def event(self, n):
         kind = ("page_view", "click", "search")[n % 3]
         value = f"{kind}-{n * 7919 % 17}"
         return event(kind, f"s-{n % 60}", path=value, element=value, term=value, n=str(n))
 
-    def _run(self):
-        first = 0
-        while not self._stop.wait(0.02):
-            numbers = range(first, first + 30)
-            first += 30
-            try:
-                if self.site.post([self._event(n) for n in numbers]) == 204:
-                    self.accepted.update(numbers)
-            except OSError:
-                pause(0.1)
+    def step(self):
+        numbers = range(self.made, self.made + 30)
+        self.made += 30
+        try:
+            if self.site.post([self.event(n) for n in numbers]) == 204:
+                self.accepted.update(numbers)
+        except (OSError, HTTPException):
+            pass  # nobody at the door
 
 
 @pytest.mark.limit(120)

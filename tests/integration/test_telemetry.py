@@ -4,13 +4,13 @@ import json
 import math
 import os
 import signal
-import threading
 import time
 from collections import Counter
 
 import pytest
 
 from support import page_views
+from support.background import Background
 from support.effects import EffectLog, assert_keys_in_order, now, repeated_successes
 from support.kafka import Event, send
 from support.waiting import eventually, stays
@@ -121,21 +121,13 @@ def test_thresholds_come_from_the_config_and_are_told_in_redis(examples, fresh_k
 
 # ---- the deploy swap ----
 
-class Fleet:
+class Fleet(Background):
     """Numbered events of 200 devices from outside, at a steady rate, until it is left."""
 
     def __init__(self, kafka, per_second=2000, **instructions):
-        self.kafka, self.per_tick, self.instructions, self.sent = kafka, per_second // 50, instructions, []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
+        super().__init__()
+        self.producer, self.per_step, self.instructions = kafka.producer(), round(per_second * self.every), instructions
+        self.made, self.sent = 0, []
 
     def event(self, n):
         body = {"status": "busy", "n": n, **self.instructions}
@@ -143,14 +135,14 @@ class Fleet:
             body["sleep_ms"] = 400
         return Event(f"truck-{n % DEVICES}".encode(), json.dumps(body).encode())
 
-    def _run(self):
-        producer, n = self.kafka.producer(), 0
-        while not self._stop.wait(0.02):
-            for _ in range(self.per_tick):
-                send(producer, TOPIC, self.event(n), self.sent.append)
-                n += 1
-            producer.poll(0)
-        producer.flush(30)
+    def step(self):
+        for _ in range(self.per_step):
+            send(self.producer, TOPIC, self.event(self.made), self.sent.append)
+            self.made += 1
+        self.producer.poll(0)
+
+    def finish(self):
+        assert self.producer.flush(30) == 0
 
 
 def swap(old, new, moves_on):
@@ -178,13 +170,13 @@ def test_two_deploys_under_load_lose_nothing_and_count_nothing_twice(examples, f
         moves_on()
         swap(first, second, moves_on)
         swap(second, third, moves_on)
-    eventually(lambda: counted() >= len(fleet.sent), 30,
-               lambda: f"{len(fleet.sent)} events were produced, {counted()} counted", 0.2)
+    eventually(lambda: counted() >= fleet.made, 30,
+               lambda: f"{fleet.made} events were produced, {counted()} counted", 0.2)
     assert third.stop(10) == 0
 
     written = fresh_kafka.read(TOPIC)
     of_fleet = [record for record in written if record.key.startswith(b"truck-")]
-    assert len(of_fleet) == len(fleet.sent) == counted(), "each counted once"
+    assert len(of_fleet) == fleet.made == counted(), "each counted once"
     positions = page_views.positions(redis, "telemetry", "telemetry-statuses")
     taken = Counter(json.loads(record.value)["status"] for record in written
                     if record.offset < positions[f"{TOPIC}/{record.partition}"])
@@ -195,26 +187,16 @@ def test_two_deploys_under_load_lose_nothing_and_count_nothing_twice(examples, f
     assert sum(fresh_kafka.ends(f"{TOPIC}.devices.dlq").values()) == 0
 
 
-class Commits:
+class Commits(Background):
     """What the group had committed, looked at again and again; each with the time by which it was so."""
 
     def __init__(self, kafka):
+        super().__init__()
         self.kafka, self.samples = kafka, []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
 
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self):
-        while not self._stop.wait(0.02):
-            offsets = self.kafka.committed(GROUP, TOPIC)
-            self.samples.append((now(), offsets))
+    def step(self):
+        offsets = self.kafka.committed(GROUP, TOPIC)
+        self.samples.append((now(), offsets))
 
     def assert_behind(self, calls):
         """Whatever lay below a commit had been finished by then."""
@@ -249,11 +231,12 @@ def test_no_commit_stands_beyond_unfinished_work_during_deploys(examples, fresh_
             moves_on()
             swap(first, second, moves_on)
             swap(second, third, moves_on)
-        effects.wait_done(fleet.sent)
-        fresh_kafka.wait_all_committed(GROUP, TOPIC)
+    seen = {offset for _, offsets in commits.samples for offset in offsets.values() if offset}
+    assert len(seen) >= 20, "commits were seen while they moved"
+    commits.assert_behind(effects.read())
+    effects.wait_done(fleet.sent)
+    fresh_kafka.wait_all_committed(GROUP, TOPIC)
     assert third.stop(10) == 0
     calls = effects.read()
-    assert {offset for _, offsets in commits.samples for offset in offsets.values() if offset}, "commits were seen"
-    commits.assert_behind(calls)
     assert_keys_in_order(calls)
     assert not repeated_successes(calls), "a deploy repeats nothing"
