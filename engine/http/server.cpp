@@ -11,6 +11,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <csignal>
@@ -37,11 +38,35 @@ using namespace std::chrono_literals;
 
 constexpr auto write_for = 10s; ///< a whole answer
 constexpr auto linger_for = 2s;
+constexpr std::size_t held_idle =
+    std::size_t{4} * 1024;                            ///< the most that a quiet connection keeps for reading
+constexpr std::size_t piece = std::size_t{64} * 1024; ///< of a body, read at a time
 
 std::string shown(std::size_t bytes) {
   for (const auto& [unit, name] : {std::pair{std::size_t{1} << 20, " MiB"}, {std::size_t{1} << 10, " KiB"}})
     if (bytes >= unit && bytes % unit == 0) return std::to_string(bytes / unit) + name;
   return std::to_string(bytes) + " bytes";
+}
+
+/// As it goes over the wire; `head` leaves the body out.
+std::string text_of(const response& answer, bool head, bool keep_alive) {
+  const auto reason = http::obsolete_reason(static_cast<http::status>(answer.status));
+  std::string text = "HTTP/1.1 " + std::to_string(answer.status) + ' ';
+  text.append(reason.data(), reason.size()).append("\r\n");
+  const auto add = [&](std::string_view name, std::string_view value) {
+    text.append(name).append(": ").append(value).append("\r\n");
+  };
+  if (!keep_alive) add("Connection", "close");
+  for (const auto& [name, value] : answer.headers)
+    add(name, value);
+  const bool may_have_body = answer.status != 204 && answer.status != 304;
+  if (may_have_body) {
+    if (!answer.content_type.empty()) add("Content-Type", answer.content_type);
+    add("Content-Length", std::to_string(answer.body.size()));
+  }
+  text.append("\r\n");
+  if (may_have_body && !head) text.append(answer.body);
+  return text;
 }
 
 class session;
@@ -51,8 +76,8 @@ using sessions = std::list<session*>;
 struct floor {
   server_options options;
   server::handler answer;
-  sessions quiet; ///< without a request to answer, the longest first
-  std::size_t open = 0;
+  sessions quiet;       ///< without a request to answer, the longest first
+  std::size_t open = 0; ///< connections that are not closed
   bool closing = false;
   std::weak_ptr<void> alive; ///< what owns all of this: replies may come when the server has ended
 };
@@ -63,27 +88,36 @@ public:
       : stream_{std::move(socket)}, on_{on}, place_{on.quiet.insert(on.quiet.end(), this)} {
     ++on_.open;
   }
-  ~session() {
-    leave();
-    --on_.open;
-  }
+  ~session() { leave_for_good(); }
   session(const session&) = delete;
   session& operator=(const session&) = delete;
 
   void await_request() {
     if (buffer_.size() > 0) return begin(); // pipelined
+    give_back();
     stream_.expires_after(on_.options.idle);
     read_some([self = shared_from_this()] { self->begin(); });
   }
 
   void close() {
-    leave();
+    leave_for_good();
     stream_.close();
   }
 
 private:
   void leave() {
     if (std::exchange(listed_, false)) on_.quiet.erase(place_);
+  }
+  void leave_for_good() {
+    leave();
+    if (std::exchange(counted_, false)) --on_.open;
+  }
+
+  /// Thousands of connections may be quiet: none keeps what its largest request took.
+  void give_back() {
+    parser_.reset();
+    message_ = {};
+    if (buffer_.capacity() > held_idle) buffer_.shrink_to_fit();
   }
 
   template <class F>
@@ -119,32 +153,42 @@ private:
     read_some([self = shared_from_this()] { self->await_head(); });
   }
 
+  /// All of the head is here, and often the body too: neither needs a round through the event loop then.
   void read_head() {
-    parser_.emplace(on_.options.header_bytes, on_.options.body_bytes);
-    http::async_read_header(
-        stream_, buffer_, *parser_, [self = shared_from_this()](const error_code& ec, std::size_t) {
-          auto& head = *self->parser_;
-          if (ec) return self->refuse(ec);
-          if (head.lengths > 1 || head.encodings > 1 || (head.lengths > 0 && head.encodings > 0) ||
-              (head.encodings > 0 && !head.chunked()))
-            return self->write_last(400,
-                                    "the length of the body is said in two ways, or in none that is known");
-          if (head.is_done() || !beast::iequals(head.expect, "100-continue")) return self->read_body();
-          static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-          asio::async_write(self->stream_, asio::buffer(go_on.data(), go_on.size()),
-                            [self](const error_code& failed, std::size_t) {
-                              if (failed) return self->close();
-                              self->read_body();
-                            });
-        });
+    auto& head = parser_.emplace(on_.options.header_bytes, on_.options.body_bytes);
+    if (const auto ec = parse()) return refuse(ec);
+    if (!head.is_header_done()) return write_last(400, "this is no HTTP/1.1 request");
+    if (head.lengths > 1 || head.encodings > 1 || (head.lengths > 0 && head.encodings > 0) ||
+        (head.encodings > 0 && !head.chunked()))
+      return write_last(400, "the length of the body is said in two ways, or in none that is known");
+    if (head.is_done() || !beast::iequals(head.expect, "100-continue")) return read_body();
+    static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+    asio::async_write(stream_, asio::buffer(go_on.data(), go_on.size()),
+                      [self = shared_from_this()](const error_code& failed, std::size_t) {
+                        if (failed) return self->close();
+                        self->read_body();
+                      });
   }
 
   void read_body() {
+    parser_->eager(true);
+    if (buffer_.size() > 0 && !parser_->is_done())
+      if (const auto ec = parse()) return refuse(ec);
+    if (parser_->is_done()) return on_request();
+    if (const auto left = parser_->content_length_remaining())
+      buffer_.reserve(std::min(buffer_.size() + static_cast<std::size_t>(*left), piece));
     http::async_read(stream_, buffer_, *parser_,
                      [self = shared_from_this()](const error_code& ec, std::size_t) {
                        if (ec) return self->refuse(ec);
                        self->on_request();
                      });
+  }
+
+  /// What is in the buffer, as far as it goes.
+  error_code parse() {
+    error_code ec;
+    buffer_.consume(parser_->put(buffer_.data(), ec));
+    return ec == http::error::need_more ? error_code{} : ec;
   }
 
   void refuse(const error_code& ec) {
@@ -194,19 +238,9 @@ private:
   void write(response answer, bool head, bool keep_alive) {
     if (answer.status < 200 || answer.status > 599)
       answer = {.status = 500, .body = "this could not be answered: a bug\n"};
-    auto& message = answer_message_.emplace();
-    message.version(11);
-    message.result(static_cast<unsigned>(answer.status));
-    message.keep_alive(keep_alive);
-    for (const auto& [name, value] : answer.headers)
-      message.set(name, value);
-    if (answer.status != 204 && answer.status != 304) {
-      if (!answer.content_type.empty()) message.set(http::field::content_type, answer.content_type);
-      message.content_length(answer.body.size());
-      if (!head) message.body() = std::move(answer.body);
-    }
+    message_ = text_of(answer, head, keep_alive);
     stream_.expires_after(write_for);
-    http::async_write(stream_, message,
+    asio::async_write(stream_, asio::buffer(message_),
                       [self = shared_from_this(), keep_alive](const error_code& ec, std::size_t) {
                         if (ec) return self->close();
                         if (!keep_alive) return self->hang_up();
@@ -245,11 +279,11 @@ private:
   beast::tcp_stream stream_;
   floor& on_;
   sessions::iterator place_;
-  bool listed_ = true;
+  bool listed_ = true, counted_ = true;
   std::size_t seen_ = 0; ///< bytes of the head that were looked at
   beast::flat_buffer buffer_{on_.options.header_bytes + on_.options.body_bytes + 4096};
   std::optional<message_parser<true>> parser_;
-  std::optional<http::response<http::string_body>> answer_message_;
+  std::string message_; ///< the answer that is being written
 };
 
 result<std::pair<std::string, std::string>> split(const std::string& listen) {
@@ -314,11 +348,20 @@ struct server::impl {
     return ec;
   }
 
+  /// The one longest without a request; false where all have one.
+  bool close_one() {
+    if (on.quiet.empty()) return false;
+    on.quiet.front()->close();
+    return true;
+  }
+
   void accept() {
     acceptor.async_accept([this](const error_code& ec, tcp::socket socket) {
       if (ec == asio::error::operation_aborted) return;
+      // Out of descriptors, most likely.
+      if (ec && close_one()) return accept();
       if (ec) {
-        // Out of descriptors, most likely: trying again at once would only burn the processor.
+        // Trying again at once would only burn the processor.
         pause.expires_after(100ms);
         pause.async_wait([this](const error_code& stopped) {
           if (!stopped) accept();
@@ -327,11 +370,10 @@ struct server::impl {
       }
       // The newcomer gets in, so that forgotten connections cannot lock out the one that asks for health; not
       // where all of them wait for an answer.
-      if (on.open >= on.options.connections && !on.quiet.empty()) on.quiet.front()->close();
+      if (on.open >= on.options.connections) close_one();
       error_code ignored;
       socket.set_option(tcp::no_delay{true}, ignored);
-      if (on.open <= on.options.connections)
-        std::make_shared<session>(std::move(socket), on)->await_request();
+      if (on.open < on.options.connections) std::make_shared<session>(std::move(socket), on)->await_request();
       accept();
     });
   }

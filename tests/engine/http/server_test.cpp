@@ -232,6 +232,42 @@ TEST_F(HttpServer, a_flood_of_connections_does_not_lock_out_the_next_and_their_n
   EXPECT_EQ(body_of(idle.back()->read_message()), "GET|/still-there||");
 }
 
+TEST(HttpServerRoom, is_never_passed_while_all_wait_for_an_answer) {
+  std::mutex lock;
+  std::vector<reply> waiting;
+  const auto asked = [&] {
+    const std::lock_guard hold{lock};
+    return waiting.size();
+  };
+  auto started =
+      server::start("127.0.0.1:0", {.connections = 2, .refusal = {}}, [&](const request&, reply to) {
+        const std::lock_guard hold{lock};
+        waiting.push_back(std::move(to));
+      });
+  ASSERT_TRUE(started);
+  auto ours = std::move(started).value();
+  const std::string get = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+  raw_connection one{raw_connection::connect(ours->port())}, two{raw_connection::connect(ours->port())};
+  one.send(get);
+  two.send(get);
+  ASSERT_TRUE(eventually([&] { return asked() == 2; }));
+  for (int i = 0; i < 3; ++i) {
+    raw_connection third{raw_connection::connect(ours->port())};
+    EXPECT_TRUE(third.ended()) << "there is no room, and nobody to make it";
+  }
+  {
+    const std::lock_guard hold{lock};
+    waiting.front()({.body = "done"});
+  }
+  EXPECT_TRUE(one.read_message().ends_with("done"));
+  raw_connection next{raw_connection::connect(ours->port())};
+  next.send(get);
+  EXPECT_TRUE(eventually([&] { return asked() == 3; }));
+  EXPECT_TRUE(one.ended()) << "the quiet one made room";
+  ours.reset();
+  waiting.clear();
+}
+
 TEST_F(HttpServer, connections_that_come_and_go_do_no_harm) {
   for (int i = 0; i < 500; ++i) {
     raw_connection c{raw_connection::connect(ours->port())};
