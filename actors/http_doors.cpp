@@ -1,5 +1,8 @@
 #include "actors/http_doors.hpp"
 
+#include "engine/http/descriptors.hpp"
+#include "engine/log/log.hpp"
+
 #include <algorithm>
 
 namespace troupe::actors {
@@ -20,6 +23,9 @@ void allow_origin(http::response& answer, const std::string& cors) {
 }
 
 namespace {
+
+/// Files that the process opens besides the connections of its ingests: to Kafka, to Redis, its own.
+constexpr std::size_t kept_for_others = 256;
 
 using by_method = std::map<std::string, http_doors::route>;
 
@@ -51,6 +57,7 @@ struct http_doors::door {
   std::mutex lock;
   std::map<std::string, by_method> routes; ///< by path
   std::unique_ptr<http::server> server;
+  std::size_t connections = 0; ///< at a time
 
   void on_request(http::request asked, http::reply to) {
     http::server::handler on;
@@ -76,25 +83,42 @@ struct http_doors::door {
   }
 };
 
+std::size_t http_doors::room(const std::string& listen, std::size_t wanted) const {
+  const auto allowed = http::raise_descriptor_limit();
+  auto taken = kept_for_others;
+  for (const auto& [at, d] : doors_)
+    taken += d->connections;
+  if (allowed >= taken && wanted <= allowed - taken) return wanted;
+  const auto left = allowed > taken ? std::min(wanted, allowed - taken) : 1;
+  log::warning(
+      "too_few_descriptors",
+      listen + " holds " + std::to_string(left) + " connections at a time, not the " +
+          std::to_string(wanted) + " of `limits.connections`, because this process may open " +
+          std::to_string(allowed) +
+          " files at most: raise its hard limit (`ulimit -Hn`, systemd's LimitNOFILE, docker's --ulimit "
+          "nofile), or lower `limits.connections`",
+      {{"listen", listen}});
+  return left;
+}
+
 result<void> http_doors::open(const std::string& listen, http::server_options options, route what) {
   const std::lock_guard hold{lock_};
-  auto& here = doors_[listen];
-  if (!here) {
+  auto here = doors_.find(listen);
+  if (here == doors_.end()) {
+    options.connections = room(listen, options.connections);
     auto made = std::make_shared<door>();
+    made->connections = options.connections;
     options.refusal = problem;
     auto server = http::server::start(listen, std::move(options),
                                       [d = made.get()](http::request asked, http::reply to) {
                                         d->on_request(std::move(asked), std::move(to));
                                       });
-    if (!server) {
-      doors_.erase(listen);
-      return server.failure();
-    }
+    if (!server) return server.failure();
     made->server = std::move(server).value();
-    here = std::move(made);
+    here = doors_.emplace(listen, std::move(made)).first;
   }
-  const std::lock_guard routes{here->lock};
-  auto& place = here->routes[what.path];
+  const std::lock_guard routes{here->second->lock};
+  auto& place = here->second->routes[what.path];
   const auto method = what.method;
   place.insert_or_assign(method, std::move(what));
   return {};

@@ -31,6 +31,8 @@ public:
 
 private:
   struct door;
+  /// How many connections a further address may hold: what is wanted, or as many as the process may open.
+  std::size_t room(const std::string& listen, std::size_t wanted) const;
   std::mutex lock_;
   std::map<std::string, std::shared_ptr<door>> doors_;
 };

@@ -271,6 +271,65 @@ def test_a_kill_loses_no_accepted_event(kafka, engines, topic, door):
     assert written >= set(accepted)
 
 
+def hold(door, count, body=None, status=204):
+    """So many connections, each with one request answered."""
+    body = body or json.dumps(view())
+    held = []
+    for _ in range(count):
+        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=30)
+        connection.request("POST", "/events", body)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status
+        held.append(connection)
+    return held
+
+
+def closed(connection):
+    connection.sock.setblocking(False)
+    try:
+        return connection.sock.recv(1) == b""
+    except BlockingIOError:
+        return False
+
+
+def with_files(engine, soft, hard):
+    """The engine starts with these limits of open files."""
+    script = engine.folder / "limited"
+    script.write_text(f'#!/bin/sh\nulimit -Sn {soft}; ulimit -Hn {hard}; exec "{engine.binary}" "$@"\n')
+    script.chmod(0o755)
+    engine.binary = script
+    return engine
+
+
+def test_a_low_soft_limit_of_open_files_is_raised(engines, topic, door):
+    engine = with_files(engines({"events": events_ingest(door, topic)}), 100, 1000).start_and_join()
+    assert engine.metric("process_max_fds") == 1000
+    held = hold(door, 300)
+    assert not any(map(closed, held))
+    # The default of 10,000 connections is more than fits.
+    (warning,) = engine.logged("warn", door.listen)
+    assert all(word in json.dumps(warning) for word in ("744", "10000", "1000 files", "ulimit -Hn", "limits.connections"))
+
+
+def test_where_open_files_are_few_the_longest_idle_connection_makes_room(engines, topic, door):
+    engine = with_files(engines({"events": events_ingest(door, topic)}), 100, 300).start_and_join()
+    held = hold(door, 60)  # of 44
+    eventually(lambda: sum(map(closed, held)) == 60 - 44, 10, "16 connections are closed")
+    assert all(map(closed, held[:16])) and not any(map(closed, held[16:]))
+    assert door.ask("POST", "/events", json.dumps(view()))[0].status == 204
+    assert engine.running()
+
+
+def test_a_connection_that_waits_does_not_keep_what_its_largest_request_took(engines, topic, door):
+    engine = engines({"events": events_ingest(door, topic)}).start_and_join()
+    hold(door, 1)
+    before = engine.memory_mb()
+    held = hold(door, 800, "no event" + "." * 250_000, 400)
+    assert not any(map(closed, held))
+    assert engine.memory_mb() - before < 8
+
+
 def test_an_address_in_use_is_said_at_the_start(engines, topic, door):
     with socket.create_server(("127.0.0.1", door.port)):
         engine = engines({"events": events_ingest(door, topic)}).start()
