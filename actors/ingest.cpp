@@ -1,8 +1,12 @@
 #include "actors/ingest.hpp"
 
+#include "engine/handler/run_handler.hpp"
 #include "engine/log/log.hpp"
 
 #include <caf/send.hpp>
+
+#include <array>
+#include <atomic>
 
 namespace troupe::actors {
 namespace {
@@ -35,18 +39,43 @@ ingest::rules rules_of(const config::ingest_actor& spec) {
   return r;
 }
 
+} // namespace
+
+/// What all answers of an ingest share.
+class answer_words {
+public:
+  answer_words(metrics::registry& in, std::string name, std::string origin)
+      : actor{std::move(name)}, cors{std::move(origin)}, registry_{in} {}
+  const std::string actor, cors;
+
+  metrics::counter& count_of(int status) {
+    if (status < 0 || static_cast<std::size_t>(status) >= by_status_.size()) return look_up(status);
+    auto& known = by_status_[static_cast<std::size_t>(status)];
+    if (auto* c = known.load(std::memory_order_relaxed)) return *c;
+    auto& c = look_up(status);
+    known.store(&c, std::memory_order_relaxed);
+    return c;
+  }
+
+private:
+  metrics::counter& look_up(int status) {
+    return registry_.counter("troupe_ingest_requests_total",
+                             {{"actor", actor}, {"status", std::to_string(status)}});
+  }
+  metrics::registry& registry_;
+  std::array<std::atomic<metrics::counter*>, 600> by_status_{};
+};
+
+namespace {
+
 /// What is needed to answer a request from whatever thread the answer comes.
 struct answerer {
-  services* shared;
   caf::actor me;
-  std::string actor, cors;
+  std::shared_ptr<answer_words> words;
 
   void say(asked& q, http::response answer) const {
-    shared->metrics
-        .counter("troupe_ingest_requests_total",
-                 {{"actor", actor}, {"status", std::to_string(answer.status)}})
-        .add();
-    allow_origin(answer, cors);
+    words->count_of(answer.status).add();
+    allow_origin(answer, words->cors);
     q.to(std::move(answer));
   }
   /// One with a key is remembered first.
@@ -59,7 +88,7 @@ struct answerer {
 };
 
 answerer answers_of(const ingest_state& s) {
-  return {s.shared, caf::actor_cast<caf::actor>(s.self), s.actor, s.spec.cors};
+  return {caf::actor_cast<caf::actor>(s.self), s.words};
 }
 
 } // namespace
@@ -157,22 +186,13 @@ void ingest_state::call_handler(const std::shared_ptr<asked>& q, std::optional<s
   const auto done = [me = caf::actor_cast<caf::actor>(self), q](outcome r) {
     caf::anon_send(me, request_handled{q, std::move(r)});
   };
-  const auto guarded = [done](const auto& call) {
-    try {
-      call();
-    } catch (const std::exception& e) {
-      done(outcome::transient(e.what(), "exception"));
-    } catch (...) {
-      done(outcome::transient("the handler threw something", "exception"));
-    }
-  };
   overdue.push_back({seen->deadline(), q});
   if (overdue.size() == 1) self->delayed_send(self, spec.deadline, deadline_tick{});
   const auto& function = *shared->handlers.find(spec.handler);
   if (const auto* blocking = std::get_if<blocking_handler>(&function))
-    threads->run([=, h = *blocking] { guarded([&] { done(h(*event, *seen)); }); });
+    threads->run([=, h = *blocking] { done(run_handler(h, *event, *seen)); });
   else
-    guarded([&] { std::get<async_handler>(function)(event, seen, done); });
+    run_handler(std::get<async_handler>(function), event, seen, done);
 }
 
 /// Whoever asked is not kept waiting for a handler that hangs; what it answers later is not heard.
@@ -225,7 +245,7 @@ void ingest_state::publish(const std::shared_ptr<asked>& q, std::vector<outgoing
         if (!failure) return accepted(q);
         if (failure->code == errc::too_large)
           return answers.finish(q, problem_answer({413, failure->detail}));
-        log::error("ingest_failed", failure->detail, {{"actor", answers.actor}});
+        log::error("ingest_failed", failure->detail, {{"actor", answers.words->actor}});
         answers.finish(q,
                        problem_answer({503, failure->code == errc::timeout
                                                 ? "the broker did not acknowledge in time: whether the event "
@@ -242,6 +262,7 @@ caf::behavior ingest_state::make_behavior(services* s, config::actor what, caf::
   spec = std::get<config::ingest_actor>(what.kind);
   intake.emplace(rules_of(spec));
   gate = std::make_shared<ingest_gate>();
+  words = std::make_shared<answer_words>(shared->metrics, actor, spec.cors);
   around = std::make_shared<const surroundings>(surroundings{actor, spec.settings, shared->redis});
   memory.emplace(shared->redis, shared->settings.app + ":idempotency:" + actor + ":");
   if (!spec.handler.empty()) threads = std::make_shared<executor>(handler_threads);

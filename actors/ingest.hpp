@@ -45,6 +45,8 @@ struct asked {
   bool handled = false;        ///< its handler has answered, or is not waited for any more
 };
 
+class answer_words;
+
 /// HTTP in, Kafka out: a request is answered when the broker has all of its events, or with what is wrong.
 struct ingest_state {
   static inline const char* name = "ingest";
@@ -71,6 +73,7 @@ struct ingest_state {
   config::ingest_actor spec;
   std::optional<ingest::intake> intake;
   std::shared_ptr<ingest_gate> gate;
+  std::shared_ptr<answer_words> words;
   std::shared_ptr<const surroundings> around;
   std::optional<answer_memory> memory;
   std::map<std::string, std::weak_ptr<asked>> under_way; ///< by idempotency key; gone where a handler let go

@@ -1,5 +1,6 @@
 #include "actors/worker.hpp"
 
+#include "engine/handler/run_handler.hpp"
 #include "engine/json/split.hpp"
 
 #include <caf/send.hpp>
@@ -27,16 +28,6 @@ outcome simulate(const config::simulate_handler& how, const call& what) {
   if (how.fail > 0 && share_of(*what.event, what.context->attempt()) < how.fail)
     return outcome::transient("simulated failure", "simulated");
   return outcome::success();
-}
-
-outcome run_blocking(const blocking_handler& handler, call& what) {
-  try {
-    return handler(*what.event, *what.context);
-  } catch (const std::exception& e) {
-    return outcome::transient(e.what(), "exception");
-  } catch (...) {
-    return outcome::transient("the handler threw something that is no std::exception", "exception");
-  }
 }
 
 const header* find_header(const record& event, std::string_view name) {
@@ -151,18 +142,11 @@ void worker_state::begin(const std::shared_ptr<call>& what) {
       // The route is kept by the job: it outlives this worker.
       f->threads->run([what, answer, keep = route] {
         const auto& by = std::get<call_route::by_function>(keep->how);
-        answer(run_blocking(std::get<blocking_handler>(by.run), *what));
+        answer(run_handler(std::get<blocking_handler>(by.run), *what->event, *what->context));
       });
       return;
     }
-    try {
-      std::get<async_handler>(f->run)(what->event, what->context, answer);
-    } catch (const std::exception& e) {
-      answer(outcome::transient(e.what(), "exception"));
-    } catch (...) {
-      answer(outcome::transient("the handler threw something that is no std::exception", "exception"));
-    }
-    return;
+    return run_handler(std::get<async_handler>(f->run), what->event, what->context, answer);
   }
   const auto& h = std::get<call_route::by_http>(route->how);
   const auto left = left_of(*what);
