@@ -11,6 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 namespace troupe::http {
 namespace {
 
@@ -266,6 +269,39 @@ TEST(HttpServerRoom, is_never_passed_while_all_wait_for_an_answer) {
   EXPECT_TRUE(one.ended()) << "the quiet one made room";
   ours.reset();
   waiting.clear();
+}
+
+/// Only so many more files can be opened.
+class few_files {
+public:
+  explicit few_files(rlim_t more) {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const int next = ::dup(0);
+    ::close(next);
+    const rlimit few{static_cast<rlim_t>(next) + more, before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+  }
+  ~few_files() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  few_files(const few_files&) = delete;
+
+private:
+  rlimit before_{};
+};
+
+TEST_F(HttpServer, out_of_open_files_the_longest_idle_connection_makes_room) {
+  const few_files limit{21}; // ten connections with both of their ends, and the near end of one
+  std::vector<std::unique_ptr<raw_connection>> idle;
+  for (int i = 0; i < 10; ++i) {
+    idle.push_back(std::make_unique<raw_connection>(raw_connection::connect(ours->port())));
+    idle.back()->send(get("/x"));
+    EXPECT_EQ(body_of(idle.back()->read_message()), "GET|/x||");
+  }
+  raw_connection next{raw_connection::connect(ours->port())};
+  next.send(get("/next"));
+  EXPECT_EQ(body_of(next.read_message()), "GET|/next||");
+  EXPECT_TRUE(idle.front()->ended());
+  idle.back()->send(get("/still-there"));
+  EXPECT_EQ(body_of(idle.back()->read_message()), "GET|/still-there||");
 }
 
 TEST_F(HttpServer, connections_that_come_and_go_do_no_harm) {
