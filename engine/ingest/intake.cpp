@@ -116,15 +116,21 @@ std::string problem_json(const problem& what) {
 
 struct intake::impl {
   ingest::rules rules;
-  json::extractor look; ///< the event itself, its key, then what is required
+  json::extractor look;     ///< the event itself, its key, what is required, then the stamp
+  std::string stamp_member; ///< `"name":`, where it is one of the event itself
 
   static std::vector<json::pointer> places(const ingest::rules& r) {
     std::vector<json::pointer> all{json::pointer{}, r.key.value_or(json::pointer{})};
     for (const auto& [at, type] : r.require)
       all.push_back(at);
+    if (r.stamp) all.push_back(*r.stamp);
     return all;
   }
-  explicit impl(ingest::rules r) : rules{std::move(r)}, look{places(rules)} {}
+  explicit impl(ingest::rules r) : rules{std::move(r)}, look{places(rules)} {
+    if (rules.stamp && rules.stamp->tokens().size() == 1)
+      stamp_member =
+          tree(rules.stamp->tokens()[0].key).dump(-1, ' ', false, tree::error_handler_t::replace) + ':';
+  }
 
   /// Of one event that must be an object.
   std::optional<problem> check_shape(std::string_view event) {
@@ -170,11 +176,26 @@ struct intake::impl {
     return std::nullopt;
   }
 
+  /// Adds it to an event that has none, and leaves the rest byte for byte; false where that cannot be.
+  bool append_stamp(std::string& event, const std::string& time) const {
+    const auto& there = look[2 + rules.require.size()];
+    if (stamp_member.empty() || look[0].what != json::extractor::kind::object ||
+        there.what != json::extractor::kind::missing)
+      return false;
+    const auto end = event.rfind('}');
+    const bool empty = event[event.find_last_not_of(" \t\r\n", end - 1)] == '{';
+    event.insert(end, (empty ? "" : ",") + stamp_member + '"' + time + '"');
+    return true;
+  }
+
+  /// Of the event that was looked at last.
   std::optional<problem> stamp(std::string& event, std::int64_t now_ns) const {
     if (!rules.stamp) return std::nullopt;
+    const auto time = rfc3339_ns(now_ns);
+    if (append_stamp(event, time)) return std::nullopt;
     try {
       auto parsed = tree::parse(event);
-      parsed[tree::json_pointer{rules.stamp->text()}] = rfc3339_ns(now_ns);
+      parsed[tree::json_pointer{rules.stamp->text()}] = time;
       event = parsed.dump();
       return std::nullopt;
     } catch (const tree::exception&) {

@@ -91,6 +91,20 @@ TEST(Intake, stamps_the_time_over_what_the_client_says) {
               HasSubstr("/meta/at cannot be set"));
 }
 
+TEST(Intake, leaves_all_but_the_stamp_byte_for_byte) {
+  rules r;
+  r.topic = "events";
+  r.stamp = *json::pointer::parse("/a\"t");
+  intake in{r};
+  const std::string stamp = R"("a\"t":"2026-01-31T23:59:59.000000042Z"})";
+  EXPECT_EQ(good(in, "{}")[0].value, "{" + stamp);
+  EXPECT_EQ(good(in, "{ }\n")[0].value, "{ " + stamp + "\n");
+  EXPECT_EQ(good(in, R"({ "n": 1.50e2, "big": 123456789012345678901234567890, "s": "{" })")[0].value,
+            R"({ "n": 1.50e2, "big": 123456789012345678901234567890, "s": "{" ,)" + stamp);
+  EXPECT_EQ(good(in, R"({"o":{} })")[0].value, R"({"o":{} ,)" + stamp);
+  EXPECT_EQ(good(in, R"({"x":1,"\u0061\"t":{}})")[0].value, R"({"x":1,)" + stamp) << "the same name, escaped";
+}
+
 TEST(Intake, names_what_is_wrong) {
   intake in{user_events()};
   EXPECT_THAT(bad(in, "").detail, HasSubstr("empty"));
