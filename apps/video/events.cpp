@@ -21,7 +21,8 @@ bool is_plain(std::string_view text) {
 class reader {
 public:
   explicit reader(const troupe::record& event)
-      : all_{json::parse(event.value.value_or(""), nullptr, /* throw */ false)} {
+      // Braces would make it an array of one.
+      : all_(json::parse(event.value.value_or(""), nullptr, /* throw */ false)) {
     if (all_.is_discarded())
       complain("the event is no JSON");
     else if (!all_.is_object())
