@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,47 +62,39 @@ private:
   int read_ = -1, write_ = -1;
 };
 
-/// What the child is born with.
-class birth {
-public:
-  birth(int output, int errors) {
-    posix_spawn_file_actions_init(&files_);
-    posix_spawn_file_actions_addopen(&files_, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_adddup2(&files_, output, STDOUT_FILENO);
-    posix_spawn_file_actions_adddup2(&files_, errors, STDERR_FILENO);
-    // A listening socket in a child that outlives us would keep our port.
-    posix_spawn_file_actions_addclosefrom_np(&files_, STDERR_FILENO + 1);
-    posix_spawnattr_init(&attributes_);
-    sigset_t signals;
-    sigemptyset(&signals);
-    posix_spawnattr_setsigmask(&attributes_, &signals);
-    sigfillset(&signals);
-    posix_spawnattr_setsigdefault(&attributes_, &signals);
-    posix_spawnattr_setpgroup(&attributes_, 0);
-    posix_spawnattr_setflags(&attributes_,
-                             POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-  }
-  ~birth() {
-    posix_spawnattr_destroy(&attributes_);
-    posix_spawn_file_actions_destroy(&files_);
-  }
-  birth(const birth&) = delete;
-  birth& operator=(const birth&) = delete;
+std::vector<char*> words_of(const std::vector<std::string>& arguments) {
+  std::vector<char*> words;
+  words.reserve(arguments.size() + 1);
+  for (const auto& word : arguments)
+    words.push_back(const_cast<char*>(word.c_str())); // exec promises not to write there
+  words.push_back(nullptr);
+  return words;
+}
 
-  /// 0, or the errno.
-  int give(pid_t& pid, const std::vector<std::string>& arguments) const {
-    std::vector<char*> words;
-    words.reserve(arguments.size() + 1);
-    for (const auto& word : arguments)
-      words.push_back(const_cast<char*>(word.c_str())); // it promises not to write there
-    words.push_back(nullptr);
-    return posix_spawnp(&pid, words.front(), &files_, &attributes_, words.data(), environ);
-  }
+// As a shell says it.
+constexpr int no_such_program = 127, no_program = 126;
 
-private:
-  posix_spawn_file_actions_t files_{};
-  posix_spawnattr_t attributes_{};
-};
+/// Not posix_spawn, which can't tell the child to end with us, however we end.
+pid_t start(const std::vector<std::string>& arguments, int output, int errors) {
+  const auto words = words_of(arguments);
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  // Only calls that are safe between fork and exec. Ctrl-C in the terminal is the engine's to handle.
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
+  sigset_t none;
+  sigemptyset(&none);
+  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::signal(SIGPIPE, SIG_DFL);
+  ::dup2(::open("/dev/null", O_RDONLY), STDIN_FILENO);
+  ::dup2(output, STDOUT_FILENO);
+  ::dup2(errors, STDERR_FILENO);
+  ::close_range(STDERR_FILENO + 1, ~0U, 0);
+  ::execvp(words.front(), words.data());
+  ::_exit(errno == ENOENT ? no_such_program : no_program);
+}
 
 std::string last_line(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r'))
@@ -115,9 +107,12 @@ child judged(int status, bool killed, const std::string& output, const std::stri
   if (killed) return {child::end::cancelled, output, "it was cancelled"};
   if (WIFSIGNALED(status))
     return {child::end::failed, output, "it was ended by signal " + std::to_string(WTERMSIG(status))};
-  if (WEXITSTATUS(status) == 0) return {child::end::done, output, {}};
+  const int code = WEXITSTATUS(status);
+  if (code == 0) return {child::end::done, output, {}};
+  if (code == no_such_program) return {child::end::not_installed, output, "it is not installed"};
+  if (code == no_program) return {child::end::failed, output, "it can't be executed"};
   auto said = last_line(errors);
-  if (said.empty()) said = "it ended with " + std::to_string(WEXITSTATUS(status));
+  if (said.empty()) said = "it ended with " + std::to_string(code);
   return {child::end::refused, output, std::move(said)};
 }
 
@@ -126,9 +121,8 @@ child judged(int status, bool killed, const std::string& output, const std::stri
 child run(const std::vector<std::string>& arguments, const std::function<bool()>& cancelled) {
   pipe_end output, errors;
   if (!output.open() || !errors.open()) return {child::end::failed, {}, std::strerror(errno)};
-  pid_t pid = -1;
-  if (const int why = birth{output.writing(), errors.writing()}.give(pid, arguments); why != 0)
-    return {why == ENOENT ? child::end::not_installed : child::end::failed, {}, std::strerror(why)};
+  const pid_t pid = start(arguments, output.writing(), errors.writing());
+  if (pid < 0) return {child::end::failed, {}, std::strerror(errno)};
   output.close_writing();
   errors.close_writing();
 

@@ -21,8 +21,8 @@ struct child {
 };
 
 /// Runs a program, looked up in PATH, and waits for its end; asks `cancelled` twenty times a second. No shell
-/// sees the arguments. The child gets none of our files and sockets, and no signal of our terminal: what runs
-/// is finished, or killed here.
+/// sees the arguments. The child gets none of our files and sockets and no signal of our terminal, and ends
+/// with us.
 child run(const std::vector<std::string>& arguments, const std::function<bool()>& cancelled);
 
 } // namespace video
