@@ -66,7 +66,7 @@ std::string dlq_topic_of(const group_seat& seat, const std::string& topic) {
   if (!seat.dlq->topic.empty()) return seat.dlq->topic;
   const auto suffix = replay_suffix(seat.actor);
   const auto source = topic.ends_with(suffix) ? topic.substr(0, topic.size() - suffix.size()) : topic;
-  return source + "." + seat.actor + ".dlq";
+  return config::default_dlq(source, seat.actor);
 }
 
 void show_assigned(const group_seat& seat, const std::vector<topic_partition>& assigned) {

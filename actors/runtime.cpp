@@ -43,26 +43,6 @@ http::response admin_answer(services& s, const http::request& q) {
   return {404, "text/plain; charset=utf-8", "there is /metrics, /livez and /readyz\n"};
 }
 
-/// Every topic that an actor of this config reads or writes, for the embedded broker.
-std::vector<std::string> topics_of(const config::settings& settings) {
-  std::vector<std::string> all;
-  for (const auto& a : settings.actors) {
-    if (const auto* w = std::get_if<config::worker_actor>(&a.kind)) {
-      if (!w->consume.is_pattern()) all.insert(all.end(), w->consume.topics.begin(), w->consume.topics.end());
-      if (w->publish) all.push_back(w->publish->topic);
-    } else if (const auto* c = std::get_if<config::aggregate_actor>(&a.kind)) {
-      if (!c->consume.is_pattern()) all.insert(all.end(), c->consume.topics.begin(), c->consume.topics.end());
-    } else if (const auto* i = std::get_if<config::ingest_actor>(&a.kind)) {
-      all.push_back(i->topic);
-    } else {
-      all.push_back(std::get<config::generate_actor>(a.kind).topic);
-    }
-  }
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
-  return all;
-}
-
 constexpr std::int32_t embedded_partitions = 4;
 
 } // namespace
@@ -106,7 +86,7 @@ result<void> runtime::impl::connect() {
                  "running on an embedded broker: in memory, in this process, at most 5 MiB per partition; "
                  "for trials only",
                  {{"brokers", shared.kafka.brokers}});
-    for (const auto& topic : topics_of(s))
+    for (const auto& topic : config::topics_of(s))
       if (const auto made = shared.embedded->create_topic(topic, embedded_partitions); !made)
         return made.failure();
   }

@@ -1,6 +1,5 @@
 #include "apps/command/command.hpp"
 
-#include "apps/command/demo.hpp"
 #include "apps/command/exit_code.hpp"
 #include "apps/command/online_check.hpp"
 #include "apps/command/produce.hpp"
@@ -41,7 +40,7 @@ int check(const run_arguments& from, const handlers& h, bool online) {
 
 } // namespace
 
-int command(int argc, char** argv, const handlers& h) {
+int command(int argc, char** argv, const handlers& h, const std::vector<subcommand>& further) {
   CLI::App app{"Troupe: actors that process Kafka events from a config file.\n"
                "Nothing lost, nothing counted twice, order kept per key, memory bounded.",
                "troupe"};
@@ -74,13 +73,6 @@ int command(int argc, char** argv, const handlers& h) {
   add_files(*check_command, from);
   check_command->add_flag("--online", online, "Also ask Kafka and Redis");
 
-  demo_arguments demo_from;
-  auto* demo_command =
-      app.add_subcommand("demo", "The main job on an embedded broker and its own Redis, with traffic");
-  demo_command->add_option("--rate", demo_from.rate, "Events per second")->check(CLI::Range(1U, 2000U));
-  demo_command->add_option("--seconds", demo_from.seconds,
-                           "Stop by itself after so many seconds; 0: at Ctrl-C");
-
   produce_arguments produce_from;
   auto* produce_command =
       app.add_subcommand("produce", "Publish each line of standard input, acknowledged by the brokers");
@@ -102,6 +94,12 @@ int command(int argc, char** argv, const handlers& h) {
   auto* schema_command = app.add_subcommand("schema", "Print the JSON Schema of the config file");
   auto* version_command = app.add_subcommand("version", "Print the versions of troupe and of librdkafka");
 
+  std::vector<CLI::App*> own;
+  for (const auto& f : further) {
+    own.push_back(app.add_subcommand(f.name, f.description));
+    f.options(*own.back());
+  }
+
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp& e) {
@@ -114,9 +112,10 @@ int command(int argc, char** argv, const handlers& h) {
     app.exit(e);
     return exit_code::usage;
   }
+  for (std::size_t i = 0; i < own.size(); ++i)
+    if (*own[i]) return further[i].run();
   if (*run_command) return run(from, h);
   if (*check_command) return check(from, h, online);
-  if (*demo_command) return demo(demo_from);
   if (*produce_command) return produce(produce_from);
   if (*schema_command) {
     std::fputs(config::json_schema().c_str(), stdout);

@@ -56,7 +56,7 @@ std::optional<config::settings> load_or_complain(const run_arguments& from, cons
 }
 
 int attend(signals& from, runtime& engine, const config::settings& settings, const std::atomic<int>& ended,
-           const std::function<void()>& on_reload, const std::function<void()>& on_tick) {
+           const std::function<void()>& on_reload) {
   using clock = std::chrono::steady_clock;
   // What a step that is cut short may still need before the process is ended from here.
   constexpr milliseconds grace{1000};
@@ -74,7 +74,6 @@ int attend(signals& from, runtime& engine, const config::settings& settings, con
     } else if (what == signals::event::reload && !give_up) {
       on_reload();
     }
-    on_tick();
     if (give_up && clock::now() >= *give_up) {
       log::error("deadline_passed", "the drain's deadline passed: at most the windows are delivered again");
       leave(exit_code::deadline);
@@ -113,7 +112,7 @@ int run(const run_arguments& from, const handlers& h) {
     log::set_level(level(*next.config));
     (*engine)->reload(std::move(*next.config));
   };
-  const int code = attend(incoming, **engine, *settings, ended, reload, [] {});
+  const int code = attend(incoming, **engine, *settings, ended, reload);
   log::info("stopped", code == exit_code::done ? "stopped cleanly" : "stopped", {{"exit_code", code}});
   leave(code);
 }

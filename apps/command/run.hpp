@@ -27,10 +27,9 @@ std::optional<config::settings> load_or_complain(const run_arguments& from, cons
 /// `troupe run`.
 int run(const run_arguments& from, const handlers& h);
 
-/// Waits until the engine has stopped by itself or by signals, and gives the exit code. `on_tick` is called
-/// about once a second. After the drain's deadline (exit 75), and on a second signal (130), it does not
-/// return.
+/// Waits until the engine has stopped by itself or by signals, and gives the exit code. After the drain's
+/// deadline (exit 75), and on a second signal (130), it does not return.
 int attend(signals& from, runtime& engine, const config::settings& settings, const std::atomic<int>& ended,
-           const std::function<void()>& on_reload, const std::function<void()>& on_tick);
+           const std::function<void()>& on_reload);
 
 } // namespace troupe

@@ -1,5 +1,7 @@
 #include "apps/analytics/analytics.hpp"
 #include "apps/command/command.hpp"
+#include "apps/demo/demo.hpp"
+#include "apps/demo/traffic_command.hpp"
 #include "apps/ecommerce/ecommerce.hpp"
 #include "apps/telemetry/telemetry.hpp"
 #include "apps/video/video.hpp"
@@ -10,5 +12,5 @@ int main(int argc, char** argv) {
   analytics::add_handlers(examples);
   video::add_handlers(examples);
   telemetry::add_handlers(examples);
-  return troupe::command(argc, argv, examples);
+  return troupe::command(argc, argv, examples, {demo::subcommand(examples), demo::traffic_subcommand()});
 }

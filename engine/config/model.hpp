@@ -186,4 +186,9 @@ struct settings {
   }
 };
 
+/// <source topic>.<actor>.dlq, where the config names none.
+std::string default_dlq(const std::string& topic, const std::string& actor);
+/// Every topic that an actor reads or writes, dead letters included; what a pattern stands for is not known.
+std::vector<std::string> topics_of(const settings& s);
+
 } // namespace troupe::config
