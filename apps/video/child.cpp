@@ -18,9 +18,9 @@ constexpr int look_every_ms = 50;
 constexpr std::size_t most_text = 64 * 1024;
 
 /// The reading end is ours, the writing end the child's.
-class pipe_end {
+class child_pipe {
 public:
-  pipe_end() {
+  child_pipe() {
     std::array<int, 2> ends{-1, -1};
     if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) != 0) return;
     read_ = ends[0];
@@ -28,12 +28,12 @@ public:
     // Only our end: the child writes as to any pipe.
     ::fcntl(write_, F_SETFL, 0);
   }
-  ~pipe_end() {
+  ~child_pipe() {
     close(read_);
     close(write_);
   }
-  pipe_end(const pipe_end&) = delete;
-  pipe_end& operator=(const pipe_end&) = delete;
+  child_pipe(const child_pipe&) = delete;
+  child_pipe& operator=(const child_pipe&) = delete;
 
   [[nodiscard]] bool open() const { return read_ >= 0; }
   [[nodiscard]] int reading() const { return read_; }
@@ -119,7 +119,7 @@ child judged(int status, bool killed, const std::string& output, const std::stri
 } // namespace
 
 child run(const std::vector<std::string>& arguments, const std::function<bool()>& cancelled) {
-  pipe_end output, errors;
+  child_pipe output, errors;
   if (!output.open() || !errors.open()) return {child::end::failed, {}, std::strerror(errno)};
   const pid_t pid = start(arguments, output.writing(), errors.writing());
   if (pid < 0) return {child::end::failed, {}, std::strerror(errno)};

