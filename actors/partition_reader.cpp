@@ -107,15 +107,20 @@ caf::behavior partition_reader_state::make_behavior(reader_seat s) {
           ledger->finish(slot);
         if (ledger->fill() > early_commit) commit(false);
       },
-      [this](const commit_due& due) { commit(due.last); },
+      [this](const commit_due& due) {
+        // What was finished since the one under way was taken has no other turn until the next event.
+        due_again = ledger->commit_under_way();
+        commit(due.last);
+      },
       [this](const commit_done& done) {
         ledger->commit_ended(done.acknowledged);
+        const bool due = std::exchange(due_again, false);
         if (last_pending) {
           last_pending = false;
           commit(true);
         } else if (!stopped) {
           if (unread) read();
-          if (ledger->fill() > early_commit && done.acknowledged) commit(false);
+          if (done.acknowledged && (due || ledger->fill() > early_commit)) commit(false);
         }
       },
       [this](const stop_order&) { self->quit(); },

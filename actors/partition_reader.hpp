@@ -43,6 +43,7 @@ struct partition_reader_state {
   bool wanted = true;              ///< the pool has room
   bool unread = false;             ///< the queue may hold more than was read
   bool stopped = false;            ///< a last commit was asked for
+  bool due_again = false;          ///< a commit was due while one was under way
   bool last_pending = false;
   metrics::counter* consumed = nullptr;
   metrics::counter* skipped = nullptr;

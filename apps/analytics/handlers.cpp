@@ -53,14 +53,6 @@ result<sighting> sighting_of(const troupe::record& record) {
   return sighting{std::move(*session), *at};
 }
 
-outcome outcome_of(const result<troupe::redis::client::replies>& got) {
-  if (!got) return outcome::failure(got.failure(), "redis");
-  const auto& answer = got->front();
-  if (answer.kind == troupe::redis::reply::type::failure)
-    return outcome::failure({errc::refused, answer.text}, "redis");
-  return outcome::success();
-}
-
 /// Whether a session seen then may still be active. A replay of the log goes over events long past.
 bool recent(minute then) {
   const auto now = troupe::wall_ms() / 60'000;
@@ -76,8 +68,9 @@ void session_seen(const troupe::record_ptr& event, const std::shared_ptr<troupe:
   if (!recent(seen->at)) return done(outcome::success());
   const auto key = "sessions:" + troupe::aggregate::shown(seen->at);
   const auto expires = std::to_string((seen->at + kept) * 60);
-  context->redis().send({{"EVAL", add_session, "1", key, seen->session, expires}},
-                        [done](const auto& got) { done(outcome_of(got)); });
+  context->redis().ask({"EVAL", add_session, "1", key, seen->session, expires}, [done](const auto& got) {
+    done(got ? outcome::success() : outcome::failure(got.failure(), "redis"));
+  });
 }
 
 } // namespace

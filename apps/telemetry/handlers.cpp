@@ -66,14 +66,6 @@ troupe::redis::command command_of(const report& what, const thresholds& when) {
           std::to_string(when.silent.count())};
 }
 
-outcome outcome_of(const result<troupe::redis::client::replies>& got) {
-  if (!got) return outcome::failure(got.failure(), "redis");
-  const auto& answer = got->front();
-  if (answer.kind == troupe::redis::reply::type::failure)
-    return outcome::failure({errc::refused, answer.text}, "redis");
-  return outcome::success();
-}
-
 /// Keeps when a device was last seen and what it said then.
 void record_status(const troupe::record_ptr& event, const std::shared_ptr<troupe::context>& context,
                    const troupe::completion& done) {
@@ -83,7 +75,9 @@ void record_status(const troupe::record_ptr& event, const std::shared_ptr<troupe
   if (!when) return done(outcome::unavailable(when.failure().detail, {}, "settings"));
   const auto what = report_of(*event);
   if (!what) return done(outcome::permanent(what.failure().detail, "undecodable"));
-  context->redis().send({command_of(*what, *when)}, [done](const auto& got) { done(outcome_of(got)); });
+  context->redis().ask(command_of(*what, *when), [done](const auto& got) {
+    done(got ? outcome::success() : outcome::failure(got.failure(), "redis"));
+  });
 }
 
 } // namespace

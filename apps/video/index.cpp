@@ -79,14 +79,6 @@ troupe::redis::command command_of(const entry& e, std::int64_t ms) {
   return all;
 }
 
-troupe::outcome judged(const troupe::result<troupe::redis::client::replies>& got) {
-  if (!got) return troupe::outcome::failure(got.failure(), "redis");
-  const auto& answer = got->front();
-  if (answer.kind == troupe::redis::reply::type::failure)
-    return troupe::outcome::transient(answer.text, "redis");
-  return troupe::outcome::success();
-}
-
 } // namespace
 
 void index(const troupe::record_ptr& event, const std::shared_ptr<troupe::context>& seen,
@@ -95,7 +87,9 @@ void index(const troupe::record_ptr& event, const std::shared_ptr<troupe::contex
   if (!what) return done(undecodable(what.failure()));
   const auto ms = event->timestamp_ms >= 0 ? event->timestamp_ms : troupe::wall_ms();
   const auto entry = std::visit([](const auto& e) { return entry_of(e); }, *what);
-  seen->redis().send({command_of(entry, ms)}, [done](const auto& got) { done(judged(got)); });
+  seen->redis().ask(command_of(entry, ms), [done](const auto& got) {
+    done(got ? troupe::outcome::success() : troupe::outcome::failure(got.failure(), "redis"));
+  });
 }
 
 } // namespace video

@@ -1,9 +1,9 @@
 #include "apps/video/events.hpp"
 #include "apps/video/media.hpp"
 #include "apps/video/steps.hpp"
+#include "engine/config/values.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <thread>
 
@@ -15,17 +15,6 @@ using troupe::milliseconds;
 using troupe::outcome;
 
 constexpr milliseconds step{50};
-
-/// 500ms, 2s, 1.5s or 1m.
-std::optional<milliseconds> parse_latency(const std::string& text) {
-  double number = 0;
-  const auto* end = text.data() + text.size();
-  const auto [unit_at, why] = std::from_chars(text.data(), end, number);
-  const std::string_view unit{unit_at, static_cast<std::size_t>(end - unit_at)};
-  const double ms = unit == "ms" ? number : unit == "s" ? number * 1000 : unit == "m" ? number * 60'000 : -1;
-  if (why != std::errc{} || !(ms >= 0 && ms <= 24 * 3'600'000)) return std::nullopt;
-  return milliseconds{static_cast<std::int64_t>(ms)};
-}
 
 /// The settings are wrong for every event alike: none is spent, and the log says what to mend.
 outcome bad_setting(const std::string& what) {
@@ -39,7 +28,7 @@ outcome finished(const uploaded& from, std::vector<std::string> formats, std::in
 
 /// In small steps, so that it ends when it is no longer wanted.
 outcome simulate(const uploaded& what, const troupe::context& seen) {
-  const auto latency = parse_latency(seen.setting("latency", "2s"));
+  const auto latency = troupe::config::parse_duration(seen.setting("latency", "2s"));
   if (!latency)
     return bad_setting("settings.latency: " + seen.setting("latency") +
                        " is no time such as 500ms, 2s or 1m");

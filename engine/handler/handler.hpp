@@ -88,7 +88,8 @@ public:
   /// The value of a key of the actor's `settings` in the config, or `otherwise`.
   [[nodiscard]] std::string setting(const std::string& name, std::string otherwise = {}) const {
     const auto at = around_->settings.find(name);
-    return at == around_->settings.end() ? std::move(otherwise) : at->second;
+    if (at != around_->settings.end()) return at->second;
+    return otherwise;
   }
   /// The Redis of the config (engine/redis/client.hpp): one connection, shared by the whole process and
   /// pipelined. Throws std::runtime_error, a transient failure, where the config has no `redis`.

@@ -67,9 +67,10 @@ bool is_lines(const std::string& type) {
   return std::find(all.begin(), all.end(), type) != all.end();
 }
 
-/// Browsers send beacons as text.
+/// Browsers send beacons as text, and `curl -d` calls all it sends a form.
 bool is_json(const std::string& type) {
-  return type.empty() || type == "application/json" || type == "text/plain" || type.ends_with("+json");
+  return type.empty() || type == "application/json" || type == "text/plain" ||
+         type == "application/x-www-form-urlencoded" || type.ends_with("+json");
 }
 
 std::string_view type_name(json::extractor::kind k) {

@@ -326,12 +326,23 @@ result<client::replies> client::call(std::vector<command> commands) {
   return future.get();
 }
 
-result<reply> client::ask(command one) {
-  auto got = call({std::move(one)});
+namespace {
+
+result<reply> only(result<client::replies> got) {
   if (!got) return got.failure();
   auto& answer = got->front();
   if (answer.kind == reply::type::failure) return error{errc::refused, "Redis answered: " + answer.text};
   return std::move(answer);
+}
+
+} // namespace
+
+void client::ask(command one, std::function<void(result<reply>)> done) {
+  send({std::move(one)}, [done = std::move(done)](result<replies> got) { done(only(std::move(got))); });
+}
+
+result<reply> client::ask(command one) {
+  return only(call({std::move(one)}));
 }
 
 bool client::up() const {

@@ -52,7 +52,9 @@ public:
   void send(std::vector<command> commands, callback done);
   /// The same, waiting: never on an actor's thread.
   result<replies> call(std::vector<command> commands);
-  /// One command, waiting; Redis's own refusal is errc::refused with its text.
+  /// One command; Redis's own refusal is errc::refused with its text.
+  void ask(command one, std::function<void(result<reply>)> done);
+  /// The same, waiting: never on an actor's thread.
   result<reply> ask(command one);
 
   /// Whether the last exchange worked.

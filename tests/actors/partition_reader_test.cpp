@@ -120,6 +120,23 @@ TEST_F(PartitionReader, NeverHoldsMoreThanItsWindowUntilACommitIsAcknowledged) {
   EXPECT_EQ(second[0].event->offset, 10);
 }
 
+TEST_F(PartitionReader, CommitsWhatWasFinishedWhileACommitWasUnderWay) {
+  start(wide);
+  const auto all = offers(4);
+  settle(all, 0, 2);
+  caf::anon_send(reader, commit_due{false});
+  ASSERT_TRUE(commit());
+  settle(all, 2, 4);
+  caf::anon_send(reader, commit_due{false}); // and no event comes after it
+  caf::anon_send(reader, commit_done{true});
+  const auto wanted = commit();
+  ASSERT_TRUE(wanted && wanted->commit);
+  EXPECT_EQ(wanted->commit->offset, 4);
+  caf::anon_send(reader, commit_done{true});
+  end_reader();
+  EXPECT_FALSE(me->has_next_message()) << "one tick, one commit";
+}
+
 TEST_F(PartitionReader, ItsWindowIsOfBytesToo) {
   start({.events = 4096, .bytes = 10});
   const auto first = offer();

@@ -60,7 +60,7 @@ def demo(tmp_path):
 @pytest.mark.limit(150)
 def test_all_four_examples_run_and_what_was_accepted_is_there_once_though_engines_are_killed(demo):
     demo.start("--rate", "100")
-    for words in ("charged", "counted", "transcoded", "online"):
+    for words in ("charged", "counted", "ready", "online"):
         eventually(lambda words=words: demo.figure(words) > 0, 60, f"something is {words}")
     for name in ("ecommerce", "analytics"):
         os.kill(demo.pid_of(name), signal.SIGKILL)

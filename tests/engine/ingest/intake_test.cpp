@@ -118,6 +118,7 @@ TEST(Intake, names_what_is_wrong) {
               HasSubstr("must be of type string, not number"));
   EXPECT_THAT(bad(in, std::string(2'000, '[') + std::string(2'000, ']')).detail, HasSubstr("nested"));
   EXPECT_EQ(bad(in, "{}", "application/xml").status, 415);
+  EXPECT_EQ(bad(in, "type=x", "application/x-www-form-urlencoded").status, 400);
   auto single = user_events();
   single.batch = false;
   intake one{single};
