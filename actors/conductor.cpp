@@ -186,8 +186,8 @@ void conductor_state::reload(const config::settings& next) {
   }
   const auto& now = shared->settings;
   if (next.app != now.app || next.kafka != now.kafka || next.redis_url != now.redis_url ||
-      next.admin_listen != now.admin_listen || next.shutdown_deadline != now.shutdown_deadline ||
-      next.shutdown_revoke != now.shutdown_revoke)
+      next.names_redis != now.names_redis || next.admin_listen != now.admin_listen ||
+      next.shutdown_deadline != now.shutdown_deadline || next.shutdown_revoke != now.shutdown_revoke)
     log::warning("restart_needed",
                  "app, kafka, redis, admin or shutdown changed too: that takes effect when the "
                  "process is started again");

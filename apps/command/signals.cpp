@@ -35,6 +35,7 @@ void set_handlers(void (*handler)(int)) {
 signals::signals() {
   if (pipe2(pipe_ends, O_CLOEXEC | O_NONBLOCK) != 0) return;
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGCHLD, SIG_DFL); // whoever started us may ignore it: then nobody's child could be waited for
   set_handlers(on_signal);
 }
 

@@ -172,7 +172,18 @@ private:
                                 (folder_.path() / "gateway.log").string()});
     if (!made) return made.failure();
     gateway_ = std::move(made).value();
+    const auto until = std::chrono::steady_clock::now() + milliseconds{5000};
+    while (fetch(gateway_url_ + "/ledger").empty())
+      if (gateway_->ended() || std::chrono::steady_clock::now() > until)
+        return error{troupe::errc::unavailable,
+                     "payment_gateway could not be started: it belongs beside this program"};
     return {};
+  }
+
+  /// The name of a server that is gone; empty while all of them run.
+  std::string missing() {
+    if (redis_server_->ended()) return "redis-server";
+    return gateway_ && gateway_->ended() ? "payment_gateway" : "";
   }
 
   void introduce() const {
@@ -202,6 +213,10 @@ private:
           return exit_code::bug;
         }
         if (!news->empty()) tell(*news);
+      }
+      if (const auto gone = missing(); !gone.empty()) {
+        std::fprintf(stderr, "%s ended, and the demo cannot go on without it\n", gone.c_str());
+        return exit_code::unavailable;
       }
       if (!traffic_ && !open_the_doors()) {
         if (passed < start_limit) continue;

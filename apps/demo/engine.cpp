@@ -1,5 +1,6 @@
 #include "apps/demo/engine.hpp"
 
+#include "apps/command/exit_code.hpp"
 #include "apps/demo/account.hpp"
 
 #include <algorithm>
@@ -53,11 +54,12 @@ troupe::result<void> engine::start_again() {
 troupe::result<std::string> engine::look() {
   const auto end = process_->ended();
   if (!end || stopping_) return std::string{};
-  if (*end >= 0 || ++restarts_ > most_restarts)
+  const bool stopped = *end == troupe::exit_code::done || *end == troupe::exit_code::deadline;
+  if ((*end >= 0 && !stopped) || ++restarts_ > most_restarts)
     return troupe::error{troupe::errc::broken, std::string{name()} + " ended with " + std::to_string(*end) +
                                                    "; the end of its log:\n" + tail()};
   if (auto again = start_again(); !again) return again.failure();
-  return std::string{name()} + " was killed by signal " + std::to_string(-*end) +
+  return std::string{name()} + (stopped ? " was stopped" : " was killed by signal " + std::to_string(-*end)) +
          "; it starts again as process " + std::to_string(process_->pid());
 }
 

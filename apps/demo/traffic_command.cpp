@@ -19,6 +19,11 @@ struct arguments {
 };
 
 int run(const arguments& from) {
+  if (from.where.checkout.empty() && from.where.events.empty() && from.where.videos.empty() &&
+      from.where.brokers.empty()) {
+    std::fprintf(stderr, "nowhere to go: name --checkout, --events, --videos or --brokers\n");
+    return troupe::exit_code::usage;
+  }
   for (const auto* url : {&from.where.checkout, &from.where.events, &from.where.videos})
     if (!url->empty())
       if (const auto parsed = troupe::http::parse_url(*url); !parsed) {

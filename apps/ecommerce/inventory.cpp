@@ -2,6 +2,7 @@
 #include "apps/ecommerce/order.hpp"
 #include "engine/redis/client.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace ecommerce {
@@ -34,16 +35,16 @@ troupe::outcome reserve_inventory(const troupe::record& event, troupe::context& 
   const auto placed = read_order(event.value);
   if (!placed) return troupe::outcome::permanent(placed.failure().detail, "undecodable");
 
+  const auto opening = context.setting("opening_stock", "1000000");
+  if (opening.empty() || opening.size() > 15 || !std::all_of(opening.begin(), opening.end(), ::isdigit))
+    return troupe::outcome::unavailable(
+        "settings.opening_stock must be a whole number, not '" + opening + "'", {}, "settings");
   std::map<std::string, std::int64_t> wanted; // a product may stand in several items
   for (const auto& item : placed->items)
     wanted[item.product_id] += item.quantity;
-  troupe::redis::command call{"EVAL",
-                              reserve,
-                              "2",
-                              "inventory:stock",
-                              "inventory:reservation:" + placed->order_id,
-                              context.setting("opening_stock", "1000000"),
-                              thirty_days};
+  troupe::redis::command call{
+      "EVAL",  reserve,    "2", "inventory:stock", "inventory:reservation:" + placed->order_id,
+      opening, thirty_days};
   auto items = json::array();
   for (const auto& [product, quantity] : wanted) {
     call.insert(call.end(), {product, std::to_string(quantity)});

@@ -76,8 +76,11 @@ troupe::outcome verdict_of(CURLcode code, long reply) {
   const auto why =
       std::string{curl_easy_strerror(code)} + (reply > 0 ? ", SMTP " + std::to_string(reply) : "");
   if (code == CURLE_OK) return troupe::outcome::success();
-  if (reply >= 500) return troupe::outcome::permanent(why, "refused");
-  if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || reply == 421)
+  // 55x is about this mail; what else is refused for good, a login above all, is about all of them.
+  if (code != CURLE_LOGIN_DENIED && reply >= 550 && reply < 560)
+    return troupe::outcome::permanent(why, "refused");
+  if (code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST || code == CURLE_LOGIN_DENIED ||
+      reply == 421 || reply >= 500)
     return troupe::outcome::unavailable(why, {}, "smtp");
   return troupe::outcome::transient(why, "smtp");
 }
@@ -105,8 +108,9 @@ troupe::result<void> deliver(const std::filesystem::path& maildir, const mail& m
     if (failed) return cannot("make", maildir / folder, failed.message());
   }
   // Whoever reads it moves it to `cur` and adds flags behind a colon.
-  for (const auto* flags : {":2,", ":2,S"})
-    if (std::filesystem::exists(maildir / "cur" / (m.id + flags), failed)) return {};
+  for (std::filesystem::directory_iterator at{maildir / "cur", failed}, end; !failed && at != end;
+       at.increment(failed))
+    if (at->path().filename().string().starts_with(m.id + ":2,")) return {};
   const auto draft = maildir / "tmp" / m.id, final = maildir / "new" / m.id;
   {
     std::ofstream out{draft, std::ios::binary | std::ios::trunc};

@@ -11,15 +11,25 @@ using troupe::result;
 
 constexpr std::int64_t most_pieces = 1'000'000;
 constexpr double highest_price = 1e9;
+/// In hundredths. What the items of an order may come to: sums of it stay far within 64 bits.
+constexpr std::int64_t highest_total = 100'000'000'000;
 
-result<std::string> read_text(const json& from, const char* field) {
+result<std::string> read_text(const nlohmann::json& from, const char* field) {
   const auto at = from.find(field);
   if (at == from.end() || !at->is_string() || at->get_ref<const std::string&>().empty())
     return error{errc::usage, std::string{field} + " must be a string that is not empty"};
   return at->get<std::string>();
 }
 
-result<order_item> read_item(const json& from) {
+/// Stops at the first sum that is too high, before it could overflow.
+std::int64_t total_cents(const std::vector<order_item>& items) {
+  std::int64_t sum = 0;
+  for (const auto& i : items)
+    if (sum += cents(i.price * static_cast<double>(i.quantity)); sum > highest_total) break;
+  return sum;
+}
+
+result<order_item> read_item(const nlohmann::json& from) {
   if (!from.is_object()) return error{errc::usage, "it must be an object"};
   auto product = read_text(from, "product_id");
   if (!product) return product.failure();
@@ -36,7 +46,7 @@ result<order_item> read_item(const json& from) {
 
 } // namespace
 
-result<std::vector<order_item>> read_items(const json& items) {
+result<std::vector<order_item>> read_items(const nlohmann::json& items) {
   if (!items.is_array() || items.empty()) return error{errc::usage, "items must be a list of one at least"};
   std::vector<order_item> all;
   for (const auto& one : items) {
@@ -45,11 +55,12 @@ result<std::vector<order_item>> read_items(const json& items) {
       return error{errc::usage, "items[" + std::to_string(all.size()) + "]: " + item.failure().detail};
     all.push_back(std::move(item).value());
   }
+  if (total_cents(all) > highest_total) return error{errc::usage, "the items must not come to more than 1e9"};
   return all;
 }
 
 result<order> read_order(const std::optional<std::string>& value) {
-  const auto from = json::parse(value.value_or(""), nullptr, false);
+  const auto from = nlohmann::json::parse(value.value_or(""), nullptr, false);
   if (!from.is_object()) return error{errc::usage, "not a JSON object"};
   order o;
   for (const auto& [field, into] :
@@ -58,12 +69,16 @@ result<order> read_order(const std::optional<std::string>& value) {
     if (!text) return text.failure();
     *into = std::move(text).value();
   }
-  auto items = read_items(from.contains("items") ? from["items"] : json{});
+  // Never copied: nested deeply enough, a copy overflows the stack.
+  static const nlohmann::json none;
+  const auto listed = from.find("items");
+  auto items = read_items(listed == from.end() ? none : *listed);
   if (!items) return items.failure();
   o.items = std::move(items).value();
   const auto total = from.find("total");
-  if (total == from.end() || !total->is_number() || std::abs(total->get<double>()) > highest_price)
-    return error{errc::usage, "total must be a number"};
+  if (total == from.end() || !total->is_number() || total->get<double>() < 0 ||
+      total->get<double>() > static_cast<double>(highest_total) / 100)
+    return error{errc::usage, "total must be a number from 0 to 1e9"};
   o.total = total->get<double>();
   return o;
 }
@@ -73,10 +88,7 @@ std::int64_t cents(double amount) {
 }
 
 double total_of(const std::vector<order_item>& items) {
-  std::int64_t sum = 0;
-  for (const auto& i : items)
-    sum += cents(i.price * static_cast<double>(i.quantity));
-  return static_cast<double>(sum) / 100;
+  return static_cast<double>(total_cents(items)) / 100;
 }
 
 } // namespace ecommerce

@@ -10,7 +10,10 @@
 
 namespace ecommerce {
 
-using json = nlohmann::ordered_json; // events keep the order in which people write them
+/// To write with: events keep the order in which people write them. What comes from elsewhere is read as
+/// plain nlohmann::json: the ordered one copies what it holds as it grows, which overflows the stack on deep
+/// nesting.
+using json = nlohmann::ordered_json;
 
 struct order_item {
   std::string product_id;
@@ -27,7 +30,7 @@ struct order {
 };
 
 /// The items of an order, as a shop sends them. errc::usage names the field that is wrong.
-troupe::result<std::vector<order_item>> read_items(const json& items);
+troupe::result<std::vector<order_item>> read_items(const nlohmann::json& items);
 /// errc::usage where `value` is no order; names the field.
 troupe::result<order> read_order(const std::optional<std::string>& value);
 

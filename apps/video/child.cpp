@@ -134,7 +134,9 @@ child run(const std::vector<std::string>& arguments, const std::function<bool()>
     output.drain();
     errors.drain();
     int status = 0;
-    if (::waitpid(pid, &status, WNOHANG) == pid) {
+    const auto reaped = ::waitpid(pid, &status, WNOHANG);
+    if (reaped < 0 && errno != EINTR) return {child::end::failed, output.text, "its end was missed"};
+    if (reaped == pid) {
       output.drain();
       errors.drain();
       return judged(status, killed, output.text, errors.text);

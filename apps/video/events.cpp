@@ -22,7 +22,7 @@ class reader {
 public:
   explicit reader(const troupe::record& event)
       // Braces would make it an array of one.
-      : all_(json::parse(event.value.value_or(""), nullptr, /* throw */ false)) {
+      : all_(nlohmann::json::parse(event.value.value_or(""), nullptr, /* throw */ false)) {
     if (all_.is_discarded())
       complain("the event is no JSON");
     else if (!all_.is_object())
@@ -62,7 +62,7 @@ public:
   std::int64_t count(const char* name) {
     const auto* found = find(name);
     if (!found) return 0;
-    const auto* number = found->get_ptr<const json::number_unsigned_t*>();
+    const auto* number = found->get_ptr<const nlohmann::json::number_unsigned_t*>();
     if (number && *number <= std::numeric_limits<std::int64_t>::max())
       return static_cast<std::int64_t>(*number);
     complain(std::string{name} + " must be an integer, 0 or more");
@@ -80,13 +80,13 @@ public:
   }
 
 private:
-  const json* find(const char* name) {
+  const nlohmann::json* find(const char* name) {
     if (has(name)) return &all_[name];
     complain(std::string{name} + " is missing");
     return nullptr;
   }
 
-  json all_;
+  nlohmann::json all_; ///< the ordered one copies as it grows, which overflows the stack on deep nesting
   std::optional<troupe::error> wrong_;
 };
 

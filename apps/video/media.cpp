@@ -103,6 +103,9 @@ child make(const fs::path& target, const fs::path& source, const std::vector<std
   arguments = joined(joined(std::move(arguments), input(source)), options);
   arguments.push_back("file:" + unfinished.string());
   auto ended = run(arguments, [&] { return seen.cancelled(); });
+  // Past the last picture it writes nothing, and is content with that.
+  if (ended.how == child::end::done && fs::file_size(unfinished, why) == 0)
+    ended = {child::end::failed, {}, "ffmpeg made an empty file"};
   if (ended.how == child::end::done) {
     fs::rename(unfinished, target, why);
     std::error_code ignored;

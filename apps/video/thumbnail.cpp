@@ -10,11 +10,18 @@ namespace {
 namespace fs = std::filesystem;
 using troupe::outcome;
 
-/// From a tenth into the video: the first frame is often black.
+/// From a tenth into the video, since the first frame is often black; the first one where the pictures end
+/// before, as they may under a longer sound.
 child cut_frame(const transcoded& what, const fs::path& source, const fs::path& target,
                 const troupe::context& seen) {
-  return make(target, source, {"-ss", std::to_string(what.duration_seconds / 10)},
-              {"-frames:v", "1", "-q:v", "3", "-f", "mjpeg"}, seen);
+  const auto at = [&](std::int64_t second) {
+    return make(target, source, {"-ss", std::to_string(second)},
+                {"-frames:v", "1", "-q:v", "3", "-f", "mjpeg"}, seen);
+  };
+  const auto second = what.duration_seconds / 10;
+  auto made = at(second);
+  if (made.how == child::end::failed && second > 0) made = at(0);
+  return made;
 }
 
 /// The first rendition; nothing where the transcoding was simulated.

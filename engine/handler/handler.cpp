@@ -1,13 +1,12 @@
 #include "engine/handler/handler.hpp"
 
 #include <future>
-#include <stdexcept>
 
 namespace troupe {
 
 redis::client& context::redis() const {
   if (!around_->redis)
-    throw std::runtime_error("the handler of actor '" + actor() + "' needs Redis: give the config `redis`");
+    throw misconfigured("the handler of actor '" + actor() + "' needs Redis: give the config `redis`");
   return *around_->redis;
 }
 

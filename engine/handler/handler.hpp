@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <variant>
 #include <vector>
@@ -71,6 +72,12 @@ public:
   result<void> publish_and_wait(outgoing event, milliseconds deadline);
 };
 
+/// Thrown where the config lacks what a handler needs. The call counts as unavailable: the config is wrong
+/// for every event alike, so none is spent.
+struct misconfigured : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// What all calls of one actor's handler share.
 struct surroundings {
   std::string actor;
@@ -92,7 +99,7 @@ public:
     return otherwise;
   }
   /// The Redis of the config (engine/redis/client.hpp): one connection, shared by the whole process and
-  /// pipelined. Throws std::runtime_error, a transient failure, where the config has no `redis`.
+  /// pipelined. Throws misconfigured where the config has no `redis`.
   [[nodiscard]] redis::client& redis() const;
   /// 1 for the first call. A crash may start the count again.
   [[nodiscard]] unsigned attempt() const { return attempt_; }

@@ -10,6 +10,8 @@ namespace {
 outcome thrown() {
   try {
     throw;
+  } catch (const misconfigured& e) {
+    return outcome::unavailable(e.what(), {}, "settings");
   } catch (const std::exception& e) {
     return outcome::transient(e.what(), "exception");
   } catch (...) {

@@ -6,7 +6,7 @@
 
 namespace troupe {
 
-/// What the handler answers; whatever it throws is a transient failure.
+/// What the handler answers; whatever it throws is a transient failure, but for `misconfigured`.
 outcome run_handler(const blocking_handler& handler, const record& event, context& seen);
 
 /// The same for one that answers `done` by itself.

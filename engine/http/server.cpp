@@ -116,7 +116,7 @@ private:
   /// Thousands of connections may be quiet: none keeps what its largest request took.
   void give_back() {
     parser_.reset();
-    message_ = {};
+    message_ = std::string{}; // `= {}` would keep its room
     if (buffer_.capacity() > held_idle) buffer_.shrink_to_fit();
   }
 

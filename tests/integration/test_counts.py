@@ -1,13 +1,13 @@
 """Counts in Redis: exact, whatever happens to the engine and to Redis in the meantime."""
 
 import random
-import threading
 from datetime import datetime, timedelta, timezone
 
 import pytest
 import redis
 
 from support import page_views
+from support.background import Background
 from support.kafka import send
 from support.page_views import actor, assert_exact, event, positions, view
 from support.waiting import eventually, pause, stays
@@ -50,35 +50,22 @@ def counting(kafka, redis_server, engines, topic):
     return Counting(kafka, redis_server, engines, topic)
 
 
-class Stream:
-    """Page views that keep coming, on a thread of their own, until it is left."""
+class Stream(Background):
+    """Page views that keep coming until it is left."""
 
     def __init__(self, kafka, topic, per_second=5000):
-        self.kafka, self.topic, self.step = kafka, topic, per_second // 50
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._failed = None
+        super().__init__()
+        self.topic, self.at_a_time, self.batches = topic, per_second // 50, 0
+        self.producer = kafka.producer()
 
-    def __enter__(self):
-        self._thread.start()
-        return self
+    def step(self):
+        for one in page_views.crowd(self.at_a_time, self.batches, PARTITIONS):
+            send(self.producer, self.topic, one, lambda where: None)
+        self.batches += 1
+        self.producer.poll(0)
 
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-        assert self._failed is None, self._failed
-
-    def _run(self):
-        try:
-            producer, batch = self.kafka.producer(), 0
-            while not self._stop.wait(0.02):
-                for one in page_views.crowd(self.step, batch, PARTITIONS):
-                    send(producer, self.topic, one, lambda where: None)
-                batch += 1
-                producer.poll(0)
-            assert producer.flush(30) == 0
-        except Exception as problem:
-            self._failed = problem
+    def finish(self):
+        assert self.producer.flush(30) == 0
 
 
 @pytest.mark.limit(120)

@@ -1,10 +1,10 @@
 """Crashes, stops and rebalances with work in flight: nothing lost, order kept, little done twice."""
 
 import signal
-import threading
 
 import pytest
 
+from support.background import Background
 from support.effects import assert_keys_in_order, redelivered, repeated_successes
 from support.kafka import send
 from support.waiting import eventually
@@ -26,35 +26,27 @@ def engine(kafka, engines, topic):
     return engines({"working": working}, kafka={"brokers": kafka.address, "consumer": QUICK_SESSION})
 
 
-class Load:
+class Load(Background):
     """Events of 500 keys at a steady rate, a few of which fail once; until it is left."""
 
     def __init__(self, kafka, topic, per_second=1000):
-        self.kafka, self.topic, self.per_tick, self.sent = kafka, topic, per_second // 50, []
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
+        super().__init__()
+        self.topic, self.per_tick, self.made, self.sent = topic, per_second // 50, 0, []
+        self.producer = kafka.producer()
 
     def event(self, n, key):
         failing = {"fail": "transient", "fail_times": 1} if n % 97 == 0 else {}
         return told(f"key-{key}".encode(), key % PARTITIONS, sleep_ms=5, **failing)
 
-    def _run(self):
-        producer, n = self.kafka.producer(), 0
-        while not self._stop.wait(0.02):
-            for _ in range(self.per_tick):
-                n += 1
-                key = n * 7919 % 500
-                send(producer, self.topic, self.event(n, key), self.sent.append)
-            producer.poll(0)
-        producer.flush(30)
+    def step(self):
+        for _ in range(self.per_tick):
+            self.made += 1
+            key = self.made * 7919 % 500
+            send(self.producer, self.topic, self.event(self.made, key), self.sent.append)
+        self.producer.poll(0)
+
+    def finish(self):
+        assert self.producer.flush(30) == 0
 
 
 @pytest.mark.limit(180)

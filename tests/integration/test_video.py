@@ -132,7 +132,8 @@ def test_a_body_that_is_no_upload_is_refused_with_the_name_of_the_field(chain, f
 
 WRONG = {
     "no JSON": (b"\xff{", "JSON"), "no object": (b"[1]", "JSON object"), "nothing": (None, "JSON"),
-    "nested": (b"[" * 100_000, "JSON"),
+    "unclosed": (b"[" * 100_000, "JSON"),
+    "nested": (b'{"a":' + b"[" * 400_000 + b"]" * 400_000 + b',"b":1,"c":2}', "missing"),
     "no user": ({"user_id": ...}, "user_id"), "number for a user": ({"user_id": 7}, "user_id"),
     "path for an id": ({"video_id": "../v"}, "video_id"), "list for an id": ({"video_id": []}, "video_id"),
 }

@@ -82,7 +82,7 @@ private:
       return closed;
     }
     if (chance() < today.fail) return problem(500, "the gateway failed; nothing was charged");
-    const auto order = json::parse(body, nullptr, false);
+    const auto order = nlohmann::json::parse(body, nullptr, false);
     if (!order.is_object() || !order.contains("order_id") || !order["order_id"].is_string() ||
         !order.contains("total") || !order["total"].is_number())
       return problem(400, "a charge needs an order_id and a total");
@@ -114,7 +114,7 @@ private:
   }
 
   troupe::http::response change(const std::string& body) {
-    const auto wanted = json::parse(body, nullptr, false);
+    const auto wanted = nlohmann::json::parse(body, nullptr, false);
     if (!wanted.is_object()) return problem(400, "a behaviour is a JSON object");
     auto next = now();
     for (const auto& [key, value] : wanted.items()) {

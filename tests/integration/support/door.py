@@ -7,7 +7,7 @@ from support import processes
 
 
 class Door:
-    """One kept connection to an ingest, or a new one for each call that needs it."""
+    """Asks an ingest, each time on a connection of its own."""
 
     def __init__(self):
         self.port = processes.free_port()
