@@ -355,6 +355,10 @@ private:
       std::printf("Charged: %llu orders; the others were declined, or wait in their topic.\n",
                   static_cast<unsigned long long>(f.charged));
     }
+    if (wanted("video")) {
+      const auto f = read_videos(*redis_);
+      compare("Videos", traffic_->uploads, "in the index", f.uploaded + f.transcoded + f.ready);
+    }
   }
   static void compare(const char* what, const requests& sent, const char* where, std::uint64_t found) {
     const auto most = sent.accepted + sent.unknown;
