@@ -38,7 +38,9 @@ constexpr field table[]{
     row("", "version", t::count, "Version of this grammar: 1.").within(1, 1).must(),
     row("", "app", t::name, "Prefix of this app's operational Redis keys.").must(),
     row("", "kafka", t::section, "Where Kafka is."),
-    row("", "redis", t::section, "Where Redis is. Aggregators need it."),
+    row("", "redis", t::section,
+        "Where Redis is. Aggregates need it; where it is written, handlers reach it and ingests keep their "
+        "idempotency keys there."),
     row("", "admin", t::section, "The address for metrics, health and control."),
     row("", "dashboard", t::section, "The live dashboard.").not_yet(),
     row("", "shutdown", t::section, "How long a clean stop may take."),
