@@ -1,5 +1,6 @@
 #include "actors/dead_letter_writer.hpp"
 
+#include "engine/core/failpoint.hpp"
 #include "engine/log/log.hpp"
 
 #include <caf/send.hpp>
@@ -53,6 +54,7 @@ caf::behavior dead_letter_writer_state::make_behavior(services* s, caf::actor to
         if (at == letters.end()) return;
         auto& p = at->second;
         if (!m.failure) {
+          failpoint("letter_acknowledged");
           shared->metrics
               .counter("troupe_dlq_messages_total", {{"actor", actor}, {"error_type", p.error_class}})
               .add();

@@ -3,6 +3,8 @@
 #include "engine/log/log.hpp"
 
 #include <algorithm>
+#include <array>
+#include <unistd.h>
 
 namespace troupe::actors {
 
@@ -67,6 +69,20 @@ std::shared_ptr<std::atomic<std::size_t>> services::calls_of(const std::string& 
   auto& count = calls_[actor];
   if (!count) count = std::make_shared<std::atomic<std::size_t>>(0);
   return count;
+}
+
+result<std::string> services::instance() {
+  if (!settings.instance.empty()) return settings.instance;
+  const std::lock_guard hold{instance_lock_};
+  if (!slot_) {
+    const auto folder = settings.state.empty() ? default_state_folder() : settings.state;
+    auto taken = slot_lock::take(folder, settings.app);
+    if (!taken) return taken.failure();
+    slot_.emplace(std::move(taken).value());
+  }
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  return std::string{host.data()} + '-' + std::to_string(slot_->number());
 }
 
 result<std::map<std::string, std::int32_t>> services::topics(milliseconds timeout) {

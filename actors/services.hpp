@@ -2,6 +2,7 @@
 
 #include "actors/http_doors.hpp"
 #include "engine/config/model.hpp"
+#include "engine/core/slot_lock.hpp"
 #include "engine/handler/executor.hpp"
 #include "engine/handler/handler.hpp"
 #include "engine/http/client.hpp"
@@ -89,6 +90,10 @@ struct services {
   result<std::map<std::string, std::int32_t>> topics(milliseconds timeout);
   result<void> create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout);
 
+  /// What tells this process from the others of its app, and is the same when it is started again: the
+  /// config's `instance`, or the host's name and the lowest number that is free on it.
+  result<std::string> instance();
+
   /// Handler calls of an actor that have begun and not ended, whichever life of its supervisor began them.
   std::shared_ptr<std::atomic<std::size_t>> calls_of(const std::string& actor);
 
@@ -104,7 +109,8 @@ struct services {
   bool flush_producers(milliseconds deadline);
 
 private:
-  std::mutex marks_lock_, producers_lock_;
+  std::mutex marks_lock_, producers_lock_, instance_lock_;
+  std::optional<slot_lock> slot_;
   std::set<std::string> rebuild_, adopt_;
   std::map<std::pair<config::acks, milliseconds>, std::shared_ptr<kafka::producer>> producers_;
   std::map<std::string, std::shared_ptr<std::atomic<std::size_t>>> calls_;

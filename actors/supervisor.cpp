@@ -1,6 +1,7 @@
 #include "actors/supervisor.hpp"
 
 #include "actors/partition_reader.hpp"
+#include "engine/core/failpoint.hpp"
 #include "engine/log/log.hpp"
 
 #include <caf/send.hpp>
@@ -189,7 +190,9 @@ void supervisor_state::on_commit_wanted(commit_wanted& m) {
 }
 
 void supervisor_state::send_commits() {
-  if (!commits.empty()) consumer->commit(std::exchange(commits, {}));
+  if (commits.empty()) return;
+  failpoint("before_commit");
+  consumer->commit(std::exchange(commits, {}));
 }
 
 void supervisor_state::on_commits_ended(const commits_ended& m) {
@@ -246,6 +249,7 @@ void supervisor_state::on_readers_gone() {
   } else if (why == drain_for::revoke) {
     ++generation;
     assignment.clear();
+    failpoint("before_release");
     consumer->release();
   } else if (why == drain_for::stop) {
     ++generation;
@@ -381,6 +385,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
       },
       [this](call_ended& m) { on_call_ended(m); },
       [this](const published& m) {
+        failpoint("published");
         pool->published(m.token, m.failure, std::chrono::steady_clock::now(), wall_ms(), actions);
         after();
       },

@@ -3,6 +3,7 @@
 #include "engine/aggregate/event_time.hpp"
 #include "engine/aggregate/scripts.hpp"
 #include "engine/aggregate/template_key.hpp"
+#include "engine/core/failpoint.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -298,9 +299,11 @@ void count_store::flush(const topic_partition& where, const std::string& ledger,
       args.push_back(std::to_string(m->count));
     }
   }
-  impl_->run(
-      flush_script(), std::move(keys), std::move(args),
-      [key = impl_->key, done = std::move(done)](const answer& got) { done(flush_answer_of(got, key)); });
+  impl_->run(flush_script(), std::move(keys), std::move(args),
+             [key = impl_->key, done = std::move(done)](const answer& got) {
+               failpoint("flush_answered");
+               done(flush_answer_of(got, key));
+             });
 }
 
 void count_store::adopt(std::string digest, callback<bool> done) {

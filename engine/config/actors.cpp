@@ -127,6 +127,7 @@ worker_actor to_worker(const reader& from) {
     const auto to = from.in("publish");
     w.publish = publish{to.text("topic"), to.text("key"), to_acks(to.text("acks")), to.duration("timeout")};
   }
+  w.guarantee = from.text("guarantee") == "exactly_once" ? guarantee::exactly_once : guarantee::at_least_once;
   w.settings = to_map(from, "settings");
   return w;
 }

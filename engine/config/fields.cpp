@@ -47,6 +47,10 @@ constexpr field table[]{
     row("", "log", t::section, "What is logged."),
     row("", "limits", t::section, "Limits of the whole process.").not_yet(),
     row("", "state", t::text, "Folder where a process keeps what must outlive its crash.").not_yet(),
+    row("", "instance", t::name,
+        "Name of this process among those of the app, the same when it is started again. Otherwise the "
+        "host's "
+        "name and a number."),
     row("", "defaults", t::section, "Any key of an actor, merged under each actor that it fits."),
     row("", "actors", t::actors,
         "The actors by name. One key among ingest, handler, aggregate and generate says an actor's kind.")

@@ -104,6 +104,9 @@ settings to_settings(const node& root, const std::vector<cast_member>& cast, con
   s.admin_listen = from.in("admin").text("listen");
   s.shutdown_deadline = from.in("shutdown").duration("deadline");
   s.shutdown_revoke = from.in("shutdown").duration("revoke");
+  s.instance = from.text("instance");
+  s.state = from.text("state");
+  s.memory_limit = from.in("limits").size("memory");
   s.log_level = from.in("log").text("level");
   for (const auto& who : cast)
     s.actors.push_back(to_actor(who, problems));

@@ -22,6 +22,7 @@ using std::chrono::milliseconds;
 enum class order_by { key, partition, none };
 enum class start_at { earliest, latest };
 enum class acks { all, one };
+enum class guarantee { at_least_once, exactly_once };
 
 using properties = std::map<std::string, std::string>;
 
@@ -88,6 +89,7 @@ struct worker_actor {
   config::breaker breaker;
   config::dlq dlq;
   std::optional<config::publish> publish;
+  config::guarantee guarantee = guarantee::at_least_once;
   std::map<std::string, std::string> settings; ///< for the handler to read; may hold secrets
   friend bool operator==(const worker_actor&, const worker_actor&) = default;
 };
@@ -176,6 +178,9 @@ struct settings {
   std::string admin_listen = "127.0.0.1:9090"; ///< empty: none
   milliseconds shutdown_deadline{10'000};
   milliseconds shutdown_revoke{3000};
+  std::string instance;           ///< this process among those of the app; empty: the host's name and a slot
+  std::string state;              ///< folder for what outlives a crash; empty: none
+  std::size_t memory_limit = 0;   ///< bytes; 0: none
   std::string log_level = "info"; ///< debug, info, warning or error
   std::vector<actor> actors;      ///< in the order of the files
 

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from statistics import median, quantiles
+from statistics import median
 
 import pytest
 
@@ -140,15 +140,12 @@ def test_a_key_that_fails_for_a_minute_delays_none_of_10000_others(kafka, engine
               and c.succeeded]
     assert len(passed) >= 10 * window
 
-    latency = {"before": [], "during": []}
-    for call in calls:
-        if call.key != load.FAILING and call.start < ended:
-            latency["before" if call.start < began else "during"].append(
-                (call.start - json.loads(call.value)["t"]) / 1e6)
-    steady = latency["before"][len(latency["before"]) // 4:]
-    for measure in (median, lambda values: quantiles(values, n=100)[98]):
-        before, during = measure(steady), measure(latency["during"])
-        assert during <= 3 * before + 5, f"{before:.1f} ms before, {during:.1f} ms while a key fails"
+    # Whoever waits for the failing key waits through its attempts, half a second apart; a slow machine shows as
+    # a few of them, a key that is held up as all of them.
+    attempts = sorted(call.end for call in failing if not call.succeeded)
+    waited = [bisect(attempts, call.start) - bisect(attempts, json.loads(call.value)["t"]) for call in calls
+              if call.key != load.FAILING and call.start < ended]
+    assert median(waited) == 0 and max(waited) < 20, f"others waited through {max(waited)} of {len(attempts)} attempts"
 
     kafka.wait_all_committed(topic, topic)
     assert engine.stop() == 0
