@@ -2,6 +2,7 @@
 
 import json
 import threading
+from bisect import bisect
 from statistics import median
 
 import pytest
