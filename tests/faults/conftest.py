@@ -10,10 +10,12 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "integration"))
+sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "integration"), str(pathlib.Path(__file__).parent)]
 
 from support.fixtures import *  # noqa: F403: fixtures and hooks are found by their names
 from support.fixtures import DEFAULT_LIMIT
+from support.redis_server import RedisServer
+from matrix.lane import Lane
 
 
 def pytest_addoption(parser):
@@ -81,3 +83,25 @@ def figure(request):
                                        "kafka": os.environ.get("KAFKA_VERSION", "pinned"), "figure": text, **values})
                            + "\n")
     return note
+
+
+@pytest.fixture
+def lanes(kafka, engines, name, tmp_path, rng):
+    """Makes a lane, with a Redis of its own."""
+    servers = []
+
+    def make(of=kafka, **options):
+        n = len(servers)
+        servers.append(RedisServer(tmp_path / f"redis-{n}").start())
+        return Lane(of, engines, servers[n], f"{name}-{n}", tmp_path / f"lane-{n}",
+                    random.Random(rng.random()), **options)
+    try:
+        yield make
+    finally:
+        for server in servers:
+            server.stop()
+
+
+@pytest.fixture
+def lane(lanes):
+    return lanes()
