@@ -12,7 +12,7 @@ from support.effects import EffectLog
 from support.waiting import eventually
 from support.working import pool
 
-PARTITIONS = 3
+PARTITIONS = 4
 WINDOW = 60
 MEMORY_MB = 200
 
@@ -25,16 +25,16 @@ class Lane:
         self.orders, self.views = (kafka.create_topic(f"{name}-{what}", PARTITIONS) for what in ("orders", "views"))
         self.out = kafka.create_topic(f"{name}-out", PARTITIONS)
         self.effects = EffectLog(folder / "effects.log")
-        self.acked, self.viewed, self.peak_mb = [], [], 0
+        self.acked, self.viewed, self.loads, self.peak_mb = [], [], 0, 0
         self.engine = self.another()
 
     # ---- engines ----
 
-    def another(self, **actors):
-        """One more engine of this lane, not started yet."""
-        engine = self.make_engine({**self._actors(), **actors}, self.redis, app=self.name, kafka={
-            "brokers": self.kafka.address, "consumer": {"session.timeout.ms": self.session_ms,
-                                                        "heartbeat.interval.ms": min(2000, self.session_ms // 6)}})
+    def another(self, actors=None, **top):
+        """One more engine of this lane, with more actors or settings if given; not started yet."""
+        session = {"session.timeout.ms": self.session_ms, "heartbeat.interval.ms": min(2000, self.session_ms // 6)}
+        engine = self.make_engine({**self._actors(), **(actors or {})}, self.redis, app=self.name,
+                                  kafka={"brokers": self.kafka.address, "consumer": session}, **top)
         engine.environment["TROUPE_EFFECTS"] = str(self.effects.path)
         return engine
 
@@ -47,19 +47,24 @@ class Lane:
 
     def kill(self, engine=None):
         engine = engine or self.engine
+        self.weigh(engine)
+        engine.kill()
+
+    def weigh(self, engine):
         with contextlib.suppress(OSError, StopIteration):  # it may be gone by itself
             self.peak_mb = max(self.peak_mb, engine.memory_mb())
-        engine.kill()
 
     # ---- load ----
 
     @contextlib.contextmanager
-    def load(self, orders_per_second=150, views_per_second=300):
-        orders = Orders(self.kafka, self.orders, PARTITIONS, self.rng, orders_per_second, producer=self.name)
+    def load(self, orders_per_second=150, views_per_second=300, slow_ms=0):
+        """Orders and views until it is left; yields the orders. One in a hundred takes `slow_ms`, where given."""
+        self.loads += 1
+        orders = Orders(self.kafka, self.orders, PARTITIONS, self.rng, orders_per_second, slow_ms, f"p{self.loads}")
         views = Views(self.kafka, self.views, PARTITIONS, self.rng, views_per_second)
         try:
             with orders, views:
-                yield self
+                yield orders
         finally:
             self.acked += orders.acked
             self.viewed += views.acked
@@ -79,6 +84,12 @@ class Lane:
     def counted(self):
         """The sum of the positions in Redis."""
         return sum(page_views.positions(self.redis.client, self.name, self.views).values())
+
+    def effects_go_on(self, within):
+        """Waits for the next effect of any process; the seconds that took."""
+        begun, seen = time.monotonic(), len(self.effects.read())
+        eventually(lambda: len(self.effects.read()) > seen, within, "effects go on", 0.02)
+        return time.monotonic() - begun
 
     def counts_move(self, within, what="counts move"):
         """Waits until more is counted than now; the seconds that took."""
@@ -107,6 +118,7 @@ class Lane:
     def judge(self, within=90):
         """Holds L, C, O, R, M and the commits against what is there. What a row may say of it."""
         self.settle(within)
+        self.weigh(self.engine)
         seen = self.evidence()
         oracle.assert_nothing_lost(seen)
         oracle.assert_letters_are_due(seen)

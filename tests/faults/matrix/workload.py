@@ -10,9 +10,10 @@ from support.kafka import Event, send
 class Orders(Background):
     """Events of many keys at a steady rate, until it is left. Of a hundred, one fails once and one for good."""
 
-    def __init__(self, kafka, topic, partitions, rng, per_second=150, keys=60, producer="p"):
+    def __init__(self, kafka, topic, partitions, rng, per_second, slow_ms, name, keys=60):
         super().__init__()
-        self.topic, self.partitions, self.rng, self.keys, self.name = topic, partitions, rng, keys, producer
+        self.topic, self.partitions, self.rng = topic, partitions, rng
+        self.slow_ms, self.name, self.keys = slow_ms, name, keys
         self.per_step, self.owed = per_second * self.every, 0.0
         self.producer = kafka.producer()
         self.made, self.acked = 0, []
@@ -26,6 +27,8 @@ class Orders(Background):
             body["fail"] = "permanent"
         elif roll < 0.02:
             body.update(fail="transient", fail_times=1)
+        elif roll < 0.03 and self.slow_ms:
+            body["sleep_ms"] = self.slow_ms
         return Event(f"key-{key}".encode(), json.dumps(body).encode(), key % self.partitions)
 
     def step(self):
@@ -44,7 +47,7 @@ class Views(Background):
 
     every = 0.1
 
-    def __init__(self, kafka, topic, partitions, rng, per_second=300):
+    def __init__(self, kafka, topic, partitions, rng, per_second):
         super().__init__()
         self.topic, self.partitions, self.rng = topic, partitions, rng
         self.per_step = round(per_second * self.every)

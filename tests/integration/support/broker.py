@@ -19,6 +19,9 @@ class Broker:
     def stop(self):
         self._run("stop", check=False)
 
+    def kill(self):
+        self._run("kill", check=True)
+
     def _run(self, command, check):
         # Messages on standard error are for whoever reads the test's output.
         return subprocess.run([SCRIPT, command, "--data", self.folder], stdout=subprocess.PIPE, text=True,

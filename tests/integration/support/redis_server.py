@@ -1,5 +1,6 @@
 """A redis-server of the test's own, on a free port, with an append-only file."""
 
+import shutil
 import signal
 import subprocess
 
@@ -29,6 +30,17 @@ class RedisServer:
 
     def stop(self):
         processes.end(self.process)
+
+    def forget(self):
+        """Loses its data. This and the next two are for between stop and start."""
+        shutil.rmtree(self.folder / "appendonlydir")
+
+    def copy_to(self, folder):
+        shutil.copytree(self.folder / "appendonlydir", folder)
+
+    def go_back_to(self, folder):
+        self.forget()
+        shutil.copytree(folder, self.folder / "appendonlydir")
 
     def hold(self):
         """Neither answers nor refuses, as a server that swaps or a network that drops would."""
