@@ -14,6 +14,8 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "integration"), str(path
 
 from support.fixtures import *  # noqa: F403: fixtures and hooks are found by their names
 from support.fixtures import DEFAULT_LIMIT
+from support.broker import Broker
+from support.kafka import Kafka
 from support.redis_server import RedisServer
 from matrix.lane import Lane
 
@@ -100,6 +102,16 @@ def lanes(kafka, engines, name, tmp_path, rng):
     finally:
         for server in servers:
             server.stop()
+
+
+@pytest.fixture
+def own_broker(tmp_path):
+    """A broker that a test may kill, and the way to it."""
+    broker = Broker(tmp_path / "kafka")
+    try:
+        yield broker, Kafka(broker.start())
+    finally:
+        broker.stop()
 
 
 @pytest.fixture

@@ -144,7 +144,8 @@ def test_a_deploy_under_load_fails_no_request_and_loses_nothing(lane, whole, fig
         assert engine.stop() == 0
     assert not oracle.done_again(lane.effects.read(), pids), "R: a clean stop has work done twice"
     figure(f"{len(stops)} deploys under load: exit 0 after {span(stops)}; {len(accepted)} requests, none failed, "
-           f"{sum(client.second_tries for client in clients)} went to the other door; {report}", stop=max(stops), **report)
+           f"{sum(client.second_tries for client in clients)} went to the other door; {report}",
+           stop=max(stops), **report)
 
 
 @pytest.mark.row(26)

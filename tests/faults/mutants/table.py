@@ -1,0 +1,62 @@
+"""Ways to break a promise, each an edit of the sources, and the tests that have to notice. scripts/mutants builds and
+runs them."""
+
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    file: str
+    old: str  # stands there exactly once
+    new: str
+
+
+class Mutant(NamedTuple):
+    name: str
+    breaks: str
+    edits: list
+    tests: list  # arguments of pytest, each run by itself until one fails
+
+
+PROCESSES, REDIS, SCALING = (f"tests/faults/test_{name}.py" for name in ("processes", "redis", "scaling"))
+DEAD_LETTERS = "tests/integration/test_dead_letters.py"
+
+MUTANTS = [
+    Mutant("commit_before_work", "the position that is committed is what was read, not what is finished",
+           [Edit("engine/flow/offset_ledger.cpp",
+                 "  snapshot out{position(), {}};\n  auto runs = finished_runs(out.offset);\n",
+                 "  snapshot out{end_, {}};\n  std::vector<finished_run> runs;\n")],
+           [f"{PROCESSES}::test_engines_killed_at_random_lose_nothing_and_count_nothing_twice"]),
+    Mutant("position_check_left_out", "counts are added wherever the stored position stands",
+           [Edit("engine/aggregate/scripts.cpp",
+                 "if held[2] ~= ARGV[3] then return {'position', held[2]} end\n", "")],
+           [f"{PROCESSES}::test_a_process_that_was_frozen_commits_nothing_over_its_successor",
+            f"{REDIS}::test_a_redis_that_lost_all_or_went_back_in_time_is_made_up_for"]),
+    Mutant("dead_letter_acknowledged_on_enqueue", "a dead letter counts as written once the producer has it",
+           [Edit("actors/dead_letter_writer.cpp",
+                 "                  });\n}\n",
+                 "                  });\n  self->send(self, bury_answer{id, std::nullopt});\n}\n")],
+           [f"{DEAD_LETTERS}::test_a_dead_letter_that_is_not_acknowledged_survives_a_kill"]),
+    Mutant("key_order_ignored", "events of one key run at once",
+           [Edit("engine/flow/dispatcher.cpp",
+                 "if (rules_.order_by == ordering::none || !event.key) return nullptr;",
+                 "if (rules_.order_by != ordering::partition) return nullptr;")],
+           [f"{SCALING}::test_a_pool_resized_every_second_keeps_the_order_and_its_partitions"]),
+    Mutant("credit_not_returned", "an acknowledged commit opens no window",
+           [Edit("engine/flow/offset_ledger.cpp", "    recorded_ = std::move(*pending_);\n",
+                 "    recorded_.ahead = std::move(pending_->ahead);\n")],
+           [f"{SCALING}::test_a_pool_resized_every_second_keeps_the_order_and_its_partitions"]),
+    Mutant("stale_generation_accepted", "positions found for a past assignment start the present one",
+           [Edit("actors/supervisor.cpp",
+                 "if (m.generation != generation || purpose != drain_for::none) return;",
+                 "if (purpose != drain_for::none) return;")],
+           [f"{SCALING}::test_members_that_come_and_go_every_two_seconds_lose_nothing_and_the_lag_falls"]),
+    Mutant("stale_outcome_accepted", "what a call of a past assignment answers ends the event that has its place now",
+           [Edit("engine/flow/dispatcher.cpp", "return t.live && t.serial == id >> 32 ? &t : nullptr;",
+                 "return t.live ? &t : nullptr;")],
+           [f"{SCALING}::test_members_that_come_and_go_every_two_seconds_lose_nothing_and_the_lag_falls"]),
+    Mutant("finished_runs_forgotten", "what was finished beyond the committed offset is done again after a stop",
+           [Edit("actors/supervisor.cpp", "birth.recorded = flow::decode_metadata(p.metadata, offset);",
+                 "birth.recorded = {};")],
+           [f"{SCALING}::test_one_process_becomes_four_and_one_again_and_nothing_is_done_twice",
+            f"{SCALING}::test_a_deploy_under_load_fails_no_request_and_loses_nothing"]),
+]
