@@ -1,15 +1,12 @@
 """Dead letters: byte for byte, acknowledged before the source moves, and never a flood."""
 
-import base64
-import hashlib
-import json
 import os
 import time
 from datetime import datetime, timezone
 
 import pytest
 
-from support.effects import assert_keys_in_order, repeated_successes
+from support.effects import repeated_successes
 from support.kafka import Event
 from support.waiting import eventually, stays
 from support.working import PATIENT_BREAKER, pool, told
@@ -116,28 +113,6 @@ def test_a_dlq_can_be_named(kafka, engines, topic):
     assert len(kafka.read_when(f"{topic}-graves", 1)) == 1
 
 
-def test_without_its_dlq_topic_a_key_waits_and_nothing_is_committed_past_it_until_it_is_there(
-        kafka, engines, effects, topic):
-    graves = f"{topic}-graves"
-    before = kafka.produce(topic, [told(f"k{n}".encode(), 0) for n in range(50)])
-    [poison] = kafka.produce(topic, [dead(b"poison", 0)])
-    behind = kafka.produce(topic, [told(b"poison", 0)])
-    others = kafka.produce(topic, [told(f"k{n}".encode(), 0) for n in range(1000)])
-    engine = engines({"burying": burying(topic, topic, dlq={"topic": graves, "create": False})}).start_and_join()
-    effects.wait_done(before + others)
-    eventually(lambda: kafka.committed(topic, topic)[0] == poison.offset, 20, "committed up to the poison")
-    eventually(lambda: engine.logged("error", graves) or engine.logged("warn", graves), 20, "the DLQ is named")
-    stays(lambda: kafka.committed(topic, topic)[0] == poison.offset, 3, "not past it")
-    assert not effects.done() & {event.id for event in behind}
-    kafka.create_topic(graves, 1)
-    effects.wait_done(behind, 30)
-    kafka.wait_all_committed(topic, topic)
-    [letter] = kafka.read(graves)
-    assert letter.header("original-offset") == str(poison.offset)
-    assert len(effects.of(poison)) == 1, "the dead letter is tried again, not the handler"
-    assert_keys_in_order(effects.calls)
-
-
 def test_a_dead_letter_that_is_not_acknowledged_survives_a_kill(kafka, engines, effects, topic):
     graves = f"{topic}-graves"
     [poison] = kafka.produce(topic, [dead(b"poison", 0)])
@@ -165,26 +140,6 @@ def test_a_full_window_behind_an_unwritable_dlq_skips_nothing(kafka, engines, ef
     kafka.create_topic(graves, 1)
     assert len(kafka.read_when(graves, 1000, 40)) == 1000
     effects.wait_done(sent[::2])
-    kafka.wait_all_committed(topic, topic)
-
-
-def test_a_dead_letter_too_large_for_the_broker_becomes_an_envelope(kafka, engines, topic):
-    graves = kafka.create_topic(f"{topic}-graves", 1, max_message_bytes=4000)
-    value = json.dumps({"fail": "permanent", "pad": os.urandom(20_000).hex()}).encode()
-    events = [Event(b"large", value, 0, headers=[("mine", b"x" * 3000)]), dead(b"small", 0)]
-    sent = kafka.produce(topic, events)
-    engines({"burying": burying(topic, topic, dlq={"topic": graves})}).start()
-    letters = {l.header("original-offset"): l for l in kafka.read_when(graves, 2, 40)}
-    assert letters["1"].value == events[1].value
-    envelope = letters["0"]
-    about = json.loads(envelope.value)
-    assert hashlib.sha256(value).hexdigest() == about["sha256"]
-    assert (about["topic"], about["partition"], about["offset"]) == sent[0].id
-    assert about["size"] == len(value)
-    head = base64.b64decode(about["head_base64"])
-    assert head and value.startswith(head)
-    assert envelope.key == b"large" and envelope.header("actor") == "burying"
-    assert {h[0] for h in envelope.headers} >= ADDED
     kafka.wait_all_committed(topic, topic)
 
 

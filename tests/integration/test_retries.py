@@ -66,20 +66,6 @@ def test_a_permanent_failure_goes_to_the_dlq_at_once(kafka, engines, effects, to
     assert len(effects.of(event)) == 1
 
 
-def test_whatever_a_handler_throws_it_is_tried_again_and_nothing_is_lost(kafka, engines, effects, topic):
-    kinds = ("throw", "throw_int", "transient")
-    sent = kafka.produce(topic, [told(f"k{n}".encode(), **({"fail": kinds[n // 4 % 3], "fail_times": 2} if n % 4 == 0
-                                                           else {})) for n in range(240)])
-    engine = engines({"throwing": pool(topic, topic, retry={"initial": "50ms", "backoff": "constant"})})
-    engine.start_and_join()
-    calls = effects.wait_done(sent)
-    assert_keys_in_order(calls)
-    kafka.wait_all_committed(topic, topic)
-    for n, event in enumerate(sent):
-        assert len(effects.of(event)) == (3 if n % 4 == 0 else 1)
-    assert engine.stop() == 0
-
-
 class Paced:
     """10,000 keys over two partitions at a steady rate; each event says when it was sent. Once a second the
     failing key has one more."""
@@ -222,34 +208,6 @@ def test_a_poison_event_can_not_hold_the_breaker_open(kafka, engines, effects, t
     effects.wait_done(sent)
     [letter] = kafka.read_when(f"{topic}.careful.dlq", 1)
     assert letter.header("original-offset") == str(poison[0].offset)
-
-
-def test_a_handler_that_hangs_is_named_in_the_log_and_stops_no_other_lane(
-        kafka, engines, effects, topic, tmp_path):
-    gate = tmp_path / "free"
-    [hanging] = kafka.produce(topic, [told(b"hanging", 0, hang_until_file=str(gate))])
-    behind = kafka.produce(topic, [told(b"hanging", 0) for _ in range(3)])
-    others = kafka.produce(topic, [told(f"k{n}".encode(), n % 2) for n in range(500)])
-    # Without a thread in its place the pool of one would stand still.
-    engine = engines({"stuck": pool(topic, topic, deadline="500ms", pool={"workers": 1, "max_workers": 4},
-                                    retry={"initial": "50ms", "backoff": "constant"})}).start_and_join()
-    effects.wait_done(others, 20)
-    eventually(lambda: any(str(hanging.offset) in json.dumps(line) and topic in json.dumps(line)
-                           for line in engine.logged("warn", "stuck") + engine.logged("error", "stuck")),
-               10, "the hanging call is named in the log")
-    assert not effects.done() & {event.id for event in behind}
-    assert [call.end for call in effects.of(hanging)] == [None]
-    gate.touch()
-    effects.wait_done([hanging, *behind])
-    assert_keys_in_order(effects.calls)
-
-
-def test_handlers_that_hang_beyond_max_workers_end_the_process_with_70(kafka, engines, effects, topic, tmp_path):
-    never = str(tmp_path / "never")
-    kafka.produce(topic, [told(f"h{n}".encode(), 0, hang_until_file=never) for n in range(6)])
-    engine = engines({"stuck": pool(topic, topic, deadline="300ms", pool={"workers": 2, "max_workers": 4})},
-                     shutdown={"deadline": "3s"})
-    assert engine.start().wait(30) == 70
 
 
 def test_a_publish_that_fails_is_repeated_without_the_handler(kafka, engines, effects, topic):
