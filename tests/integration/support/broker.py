@@ -12,9 +12,9 @@ class Broker:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
 
-    def start(self):
+    def start(self, *options):
         """The address of the broker."""
-        return self._run("start", check=True).stdout.strip()
+        return self._run("start", *options, check=True).stdout.strip()
 
     def stop(self):
         self._run("stop", check=False)
@@ -22,9 +22,9 @@ class Broker:
     def kill(self):
         self._run("kill", check=True)
 
-    def _run(self, command, check):
+    def _run(self, command, *options, check):
         # Messages on standard error are for whoever reads the test's output.
-        return subprocess.run([SCRIPT, command, "--data", self.folder], stdout=subprocess.PIPE, text=True,
+        return subprocess.run([SCRIPT, command, "--data", self.folder, *options], stdout=subprocess.PIPE, text=True,
                               timeout=150, check=check)
 
 
