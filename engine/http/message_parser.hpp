@@ -3,6 +3,7 @@
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -30,7 +31,8 @@ public:
 
   int version = 0, status = 0;
   std::string method, target, expect, retry_after, body;
-  unsigned hosts = 0, lengths = 0, encodings = 0;           ///< headers of this name
+  unsigned hosts = 0, encodings = 0;                        ///< headers of this name
+  std::ptrdiff_t lengths = 0;                               ///< said in all of them
   std::vector<std::pair<std::string, std::string>> headers; ///< of a request
 
 private:
@@ -58,7 +60,8 @@ private:
     // With the colon and the line end, so that empty headers count too.
     take(header_left_, written.size() + value.size() + 4, boost::beast::http::error::header_limit, ec);
     if (name == field::host) ++hosts;
-    if (name == field::content_length) ++lengths;
+    // Beast takes a list of equal lengths; to who stands before us it may be another length, or none.
+    if (name == field::content_length) lengths += 1 + std::count(value.begin(), value.end(), ',');
     if (name == field::transfer_encoding) ++encodings;
     if constexpr (is_request) headers.emplace_back(copy(written), copy(value));
     if (name == field::expect) expect = copy(value);

@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import re
-import signal
 import socket
 import threading
 
@@ -97,30 +95,6 @@ def test_a_browser_is_told_that_it_may_send(engines, topic, door):
     assert answer.getheader("Vary") == "Origin"
     assert "POST" in answer.getheader("Access-Control-Allow-Methods")
     assert "content-type" in answer.getheader("Access-Control-Allow-Headers")
-
-
-BODY = json.dumps(view()).encode()
-
-
-@pytest.mark.parametrize("request_bytes", [
-    b"POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nContent-Length: %d\r\n\r\n%b"
-    % (len(BODY), len(BODY), BODY),
-    b"POST /events HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
-    % (len(BODY), len(BODY), BODY),
-    b"POST /events HTTP/1.1\nHost: a\nContent-Length: %d\n\n%b" % (len(BODY), BODY),
-    b"POST /events HTTP/1.1\r\nHost: a\r\nX: folded\r\n line\r\nContent-Length: %d\r\n\r\n%b" % (len(BODY), BODY),
-    b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n%b\r\n0\r\n\r\n" % BODY,
-    b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\n%b\r\n0\r\n\r\n" % (len(BODY), BODY),
-    b"POST /events HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%bxx\r\n0\r\n\r\n"
-    % (len(BODY), BODY),
-], ids=["two lengths", "length and chunks", "bare line feeds", "folded header", "no number", "bare line feed in a chunk",
-        "longer chunk than said"])
-def test_what_is_no_strict_http_is_never_an_event(kafka, engines, topic, door, request_bytes):
-    engines({"events": events_ingest(door, topic)}).start_and_join()
-    answers = door.raw(request_bytes)
-    assert answers.startswith(b"HTTP/1.1 400 "), answers
-    assert answers.count(b"HTTP/1.1 4") == 1 and b"application/problem+json" in answers
-    assert sum(kafka.ends(topic).values()) == 0
 
 
 def test_a_handler_makes_the_event_and_the_answer(kafka, engines, topic, door):
