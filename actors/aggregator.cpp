@@ -19,7 +19,8 @@ constexpr policy::retry_rules resend{.attempts = 1,
 
 void aggregator_state::count(std::vector<kafka::message>& events) {
   const bool record_time = tally->uses_record_time();
-  std::uint64_t seen = 0, yes = 0, unusable = 0, no_time = 0;
+  std::uint64_t seen = 0, yes = 0, unusable = 0, no_time = 0, ahead = 0, late = 0;
+  tally->set_now(wall_ms());
   for (const auto& m : events) {
     if (m.offset() < next) continue; // the broker sends whole batches
     next = m.offset() + 1;
@@ -33,6 +34,12 @@ void aggregator_state::count(std::vector<kafka::message>& events) {
     case aggregate::counted::no_time:
       ++yes, ++no_time;
       break;
+    case aggregate::counted::ahead:
+      ++yes, ++ahead;
+      break;
+    case aggregate::counted::late:
+      ++yes, ++late;
+      break;
     case aggregate::counted::unusable:
       ++unusable;
       break;
@@ -45,6 +52,8 @@ void aggregator_state::count(std::vector<kafka::message>& events) {
   metric.counted->add(yes);
   if (unusable > 0) metric.unusable->add(unusable);
   if (no_time > 0) metric.no_time->add(no_time);
+  if (ahead > 0) metric.ahead->add(ahead);
+  if (late > 0) metric.late->add(late);
 }
 
 /// Also with nothing to say: it is how a Redis that lost its data is noticed.
@@ -150,6 +159,11 @@ caf::behavior aggregator_state::make_behavior(aggregator_seat s) {
       &m.counter("troupe_uncounted_events_total", {{"actor", seat.actor}, {"reason", "unusable"}});
   metric.no_time =
       &m.counter("troupe_uncounted_events_total", {{"actor", seat.actor}, {"reason", "no_event_time"}});
+  const auto skewed = [&](const char* direction) {
+    return &m.counter("troupe_skewed_events_total", {{"actor", seat.actor}, {"direction", direction}});
+  };
+  metric.ahead = skewed("ahead");
+  metric.late = skewed("late");
   metric.flush = &m.histogram("troupe_redis_flush_duration_seconds");
   metric.redis_up = &m.gauge("troupe_redis_up");
   self->delayed_send(self, seat.flush.every, flush_tick{});

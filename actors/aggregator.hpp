@@ -55,7 +55,7 @@ struct aggregator_state {
   std::uint64_t serial = 0;
   bool blocked = false, last_asked = false, over = false;
   struct counters {
-    metrics::counter *consumed, *counted, *unusable, *no_time;
+    metrics::counter *consumed, *counted, *unusable, *no_time, *ahead, *late;
     metrics::histogram* flush;
     metrics::gauge* redis_up;
   } metric{};

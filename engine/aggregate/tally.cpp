@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <memory_resource>
 #include <optional>
 
@@ -135,6 +136,8 @@ constexpr std::size_t value_bytes_kept = std::size_t{4} << 20;
 
 constexpr std::int64_t longest_keep = 100'000'000'000; // seconds; Redis refuses times beyond 2^63 ms
 
+constexpr minute far_ahead = 5;
+
 } // namespace
 
 struct tally::impl {
@@ -148,6 +151,7 @@ struct tally::impl {
   value_table values;
   std::vector<counted_value*> touched; ///< since the last flush
   minute_table minutes;
+  minute oldest = std::numeric_limits<minute>::min(), newest = std::numeric_limits<minute>::max();
 
   explicit impl(tally_spec s)
       : spec{std::move(s)}, into{spec.into, "{value}"}, minute_into{spec.minute_into, "{minute}"} {
@@ -216,7 +220,14 @@ counted tally::count(std::string_view json, std::int64_t record_timestamp_ms) {
     value.last_place = t.minutes.find_or_add(*at, value);
   }
   ++value.last_count;
-  return counted::yes;
+  return *at > t.newest ? counted::ahead : *at < t.oldest ? counted::late : counted::yes;
+}
+
+void tally::set_now(std::int64_t epoch_ms) {
+  const auto now = minute_of(epoch_ms);
+  if (!now) return;
+  impl_->newest = *now + far_ahead;
+  impl_->oldest = *now - impl_->keep_seconds / 60;
 }
 
 bool tally::uses_record_time() const {

@@ -43,6 +43,8 @@ enum class counted {
   filtered, ///< `where` says no
   unusable, ///< not JSON, or the value is missing or not a string: counts nothing, stops nothing
   no_time,  ///< counted in the total, but its event time is missing or no RFC 3339 time
+  ahead,    ///< counted, but its minute is more than 5 minutes after now
+  late,     ///< counted, but its minute is so long past that Redis keeps it no more
 };
 
 /// The counts of one partition since the last flush: a pure function of the events given.
@@ -53,6 +55,8 @@ public:
   tally(tally&&) noexcept;
   tally& operator=(tally&&) noexcept;
 
+  /// What `ahead` and `late` are told by; until then there are none. Changes no count.
+  void set_now(std::int64_t epoch_ms);
   /// The record's timestamp, in milliseconds since the epoch, counts where uses_record_time() says so.
   counted count(std::string_view json, std::int64_t record_timestamp_ms);
   [[nodiscard]] bool uses_record_time() const;

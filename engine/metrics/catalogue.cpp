@@ -30,6 +30,10 @@ constexpr std::array entries{
     catalogue_entry{"troupe_counted_events_total", counter, "Events that an aggregator counted."},
     catalogue_entry{"troupe_uncounted_events_total", counter,
                     "Events that an aggregator did not count, by reason; filtered ones are not among them."},
+    catalogue_entry{
+        "troupe_skewed_events_total", counter,
+        "Events that were counted, though their time is more than 5 minutes ahead of the clock, or "
+        "further back than the counts of a minute are kept, by direction."},
     catalogue_entry{"troupe_redelivered_skipped_total", counter,
                     "Events skipped after a restart because the commit's metadata says they are finished."},
     catalogue_entry{"troupe_lost_offsets_total", counter,

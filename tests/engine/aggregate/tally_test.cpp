@@ -100,6 +100,20 @@ TEST(Tally, counts_the_total_of_an_event_without_a_time) {
   EXPECT_TRUE(d.minutes.empty());
 }
 
+TEST(Tally, tells_what_is_ahead_of_the_clock_or_too_late_and_counts_it) {
+  tally t{page_views()};
+  const auto at = [&](const char* time) { return t.count(event("page_view", "/a", time), 0); };
+  EXPECT_EQ(at("9999-12-31T23:59:59Z"), counted::yes); // no clock was set
+  t.set_now(1769903999999);                            // 2026-01-31T23:59
+  EXPECT_EQ(at("2026-02-01T00:04:59Z"), counted::yes);
+  EXPECT_EQ(at("2026-02-01T00:05:00Z"), counted::ahead);
+  EXPECT_EQ(at("2026-01-29T23:59:00Z"), counted::yes);
+  EXPECT_EQ(at("2026-01-29T23:58:59Z"), counted::late);
+  const auto d = t.take();
+  EXPECT_THAT(totals_of(d), ElementsAre(std::pair{"views:/a", 5}));
+  EXPECT_EQ(d.minutes.size(), 5U);
+}
+
 TEST(Tally, takes_the_records_timestamp_where_no_event_time_is_named) {
   auto spec = page_views();
   spec.event_time.clear();
