@@ -13,6 +13,7 @@ namespace troupe::actors {
 namespace {
 
 constexpr std::string_view note_version = "c1:";
+constexpr milliseconds ask_timeout{5000};
 
 std::string new_ledger_id() {
   std::random_device seed;
@@ -62,6 +63,28 @@ struct search {
     return surviving_position(seat, consumer, p.where, origin);
   }
 
+  /// `--adopt` of a log that ends before the position: what it holds is counted on top of the counts.
+  result<void> adopt_log(const topic_partition& where, const std::string& ledger,
+                         std::optional<std::int64_t>& position) const {
+    if (!position) return {};
+    const auto marks = consumer.query_watermarks(where, ask_timeout);
+    if (!marks) return marks.failure();
+    if (*position <= marks->high) return {};
+    const auto moved = wait_for<aggregate::flush_answer>(
+        [&](auto done) { store.rewind(where, ledger, *position, marks->low, done); });
+    if (!moved) return moved.failure();
+    if (moved->what != aggregate::flush_answer::kind::applied)
+      return error{errc::conflict, "another process moved the position of " + where.topic};
+    log::warning("log_adopted", "the counts stay, the new log is counted on top of them",
+                 {{"actor", seat.actor},
+                  {"topic", where.topic},
+                  {"partition", where.partition},
+                  {"position", *position},
+                  {"from", marks->low}});
+    position = marks->low;
+    return {};
+  }
+
   result<positions_found> run(std::vector<kafka::committed> partitions) const {
     std::vector<std::string> topics = seat.consume.topics;
     const auto digest = aggregate::digest_of(topics, counts);
@@ -82,16 +105,28 @@ struct search {
       where.push_back(p.where);
     auto held = wait_for<aggregate::stored>([&](auto done) { store.read(where, done); });
     if (!held) return held.failure();
+    const bool adopting = seat.shared->take_adopt(seat.actor);
     if (!held->ledger.empty() && held->digest != digest) {
-      if (!seat.shared->take_adopt(seat.actor))
+      if (!adopting)
         return error{errc::bad_config,
                      "actor '" + seat.actor + "' counts something else than Redis holds for group '" +
                          seat.consume.group +
                          "' (topics, where, count_by or into changed): run with --rebuild " + seat.actor +
                          " to count again from the log, or --adopt " + seat.actor + " to go on from here"};
       const auto adopted = wait_for<bool>([&](auto done) { store.adopt(digest, done); });
-      if (!adopted) return adopted.failure();
+      if (!adopted) {
+        seat.shared->mark_adopt(seat.actor);
+        return adopted.failure();
+      }
       log::info("counts_adopted", "going on with the counts as they are", {{"actor", seat.actor}});
+    }
+    if (adopting) {
+      for (std::size_t i = 0; i < where.size(); ++i) {
+        const auto begun = adopt_log(where[i], held->ledger, held->positions[i]);
+        if (begun) continue;
+        seat.shared->mark_adopt(seat.actor);
+        return begun.failure();
+      }
     }
     positions_found found{};
     found.committed = std::move(partitions);
@@ -107,7 +142,7 @@ struct search {
         auto at =
             from_the_log ? result<std::int64_t>{std::int64_t{0}} : begin_of(p, held->ledger.empty(), origin);
         if (from_the_log) {
-          const auto marks = consumer.query_watermarks(p.where, milliseconds{5000});
+          const auto marks = consumer.query_watermarks(p.where, ask_timeout);
           at = marks ? result<std::int64_t>{marks->low} : result<std::int64_t>{marks.failure()};
           if (marks) origin = marks->low;
         }
@@ -136,6 +171,22 @@ struct search {
     return found;
   }
 };
+
+/// Where to read a partition whose position the broker refused. A log that ends before it was begun anew, or
+/// lost its end: whether its events were counted nobody knows, so nothing is counted until somebody decides.
+result<std::int64_t> readable_position(const group_seat& seat, kafka::consumer& consumer,
+                                       const topic_partition& where, std::int64_t position) {
+  const auto marks = consumer.query_watermarks(where, ask_timeout);
+  if (!marks) return marks.failure();
+  if (position <= marks->high) return surviving_position(seat, consumer, where, position);
+  return error{errc::bad_config,
+               "the log of " + where.topic + "/" + std::to_string(where.partition) + " ends at " +
+                   std::to_string(marks->high) + ", before the position " + std::to_string(position) +
+                   " of group '" + seat.consume.group +
+                   "' in Redis: the topic was recreated, or lost its end. Run with --rebuild " + seat.actor +
+                   " to count again from the log, or --adopt " + seat.actor +
+                   " to count this log on top of the counts"};
+}
 
 } // namespace
 
@@ -171,7 +222,7 @@ void find_count_positions(const group_seat& seat, std::shared_ptr<kafka::consume
       for (std::size_t i = 0; i < answer.committed.size(); ++i) {
         if (!suspects.contains(answer.committed[i].where)) continue;
         const auto at =
-            surviving_position(seat, *consumer, answer.committed[i].where, *answer.committed[i].offset);
+            readable_position(seat, *consumer, answer.committed[i].where, *answer.committed[i].offset);
         if (at)
           answer.read_from[i] = *at;
         else
@@ -179,8 +230,8 @@ void find_count_positions(const group_seat& seat, std::shared_ptr<kafka::consume
       }
     } else {
       answer.failure = found.failure();
-      if (answer.failure->code == errc::bad_config) answer.exit_code = 78;
     }
+    if (answer.failure && answer.failure->code == errc::bad_config) answer.exit_code = 78;
     answer.generation = generation;
     caf::anon_send(seat.supervisor, std::move(answer));
   });

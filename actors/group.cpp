@@ -132,12 +132,15 @@ result<std::int64_t> first_position(const group_seat& seat, kafka::consumer& con
 }
 
 result<std::int64_t> surviving_position(const group_seat& seat, kafka::consumer& consumer,
-                                        const topic_partition& where, std::int64_t wanted) {
+                                        const topic_partition& where, std::int64_t wanted,
+                                        const std::vector<flow::offset_run>& done) {
   const auto marks = consumer.query_watermarks(where, ask_timeout);
   if (!marks) return marks.failure();
   if (wanted >= marks->low && wanted <= marks->high) return wanted;
   const bool recreated = wanted > marks->high;
-  const auto lost = recreated ? marks->low : marks->low - wanted;
+  auto lost = recreated ? marks->low : marks->low - wanted;
+  for (const auto& run : done)
+    if (!recreated && run.begin < marks->low) lost -= std::min(run.end, marks->low) - run.begin;
   log::error(
       "offsets_lost",
       recreated
@@ -160,23 +163,47 @@ result<std::int64_t> surviving_position(const group_seat& seat, kafka::consumer&
 
 namespace {
 
+/// Moves a commit to where the log begins now, or behind what is done there.
+void skip_gap(kafka::committed& p, std::int64_t log_start, const std::vector<flow::offset_run>& done) {
+  std::vector<flow::offset_run> beyond;
+  for (const auto& run : done) {
+    if (run.begin > log_start)
+      beyond.push_back(run);
+    else
+      log_start = std::max(log_start, run.end);
+  }
+  std::size_t taken = 0;
+  p.metadata = flow::encode_metadata(log_start, beyond, taken);
+  p.offset = log_start;
+}
+
+result<void> survive(const group_seat& seat, kafka::consumer& consumer, kafka::committed& p) {
+  const auto done = flow::decode_metadata(p.metadata, *p.offset);
+  const auto at = surviving_position(seat, consumer, p.where, *p.offset, done);
+  if (!at) return at.failure();
+  if (*at > *p.offset)
+    skip_gap(p, *at, done);
+  else
+    p.offset = *at;
+  return {};
+}
+
 void find(const group_seat& seat, kafka::consumer& consumer, std::uint32_t generation,
           std::vector<kafka::committed> partitions, const std::set<topic_partition>& suspects) {
   positions_found found{generation, std::move(partitions), {}, {}, {}, {}, {}, 0};
   for (auto& p : found.committed) {
-    auto at = result<std::int64_t>{p.offset.value_or(0)};
     found.fresh.push_back(!p.offset);
     if (!p.offset) {
       p.metadata.clear();
-      at = first_position(seat, consumer, p.where);
+      const auto at = first_position(seat, consumer, p.where);
+      if (at)
+        p.offset = *at;
+      else
+        found.failure = at.failure();
     } else if (suspects.contains(p.where)) {
-      at = surviving_position(seat, consumer, p.where, *p.offset);
+      if (const auto survived = survive(seat, consumer, p); !survived) found.failure = survived.failure();
     }
-    if (!at) {
-      found.failure = at.failure();
-      break;
-    }
-    p.offset = *at;
+    if (found.failure) break;
   }
   std::set<std::string> sources;
   for (const auto& p : found.committed)

@@ -2,6 +2,7 @@
 
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
+#include "engine/flow/offset_ledger.hpp"
 
 #include <set>
 
@@ -39,9 +40,10 @@ void find_positions_again(const group_seat& seat, std::shared_ptr<kafka::consume
                           std::uint32_t generation, std::vector<topic_partition> partitions,
                           std::set<topic_partition> suspects);
 
-/// Clips a position to what the log still has, and reports what is lost.
+/// Clips a position to what the log still has, and reports what is lost: not what is `done` beyond it.
 result<std::int64_t> surviving_position(const group_seat& seat, kafka::consumer& consumer,
-                                        const topic_partition& where, std::int64_t wanted);
+                                        const topic_partition& where, std::int64_t wanted,
+                                        const std::vector<flow::offset_run>& done = {});
 /// Where a group without a commit starts.
 result<std::int64_t> first_position(const group_seat& seat, kafka::consumer& consumer,
                                     const topic_partition& where);

@@ -306,6 +306,14 @@ void count_store::flush(const topic_partition& where, const std::string& ledger,
              });
 }
 
+void count_store::rewind(const topic_partition& where, const std::string& ledger, std::int64_t from,
+                         std::int64_t to, callback<flush_answer> done) {
+  impl_->run(
+      flush_script(), {impl_->key},
+      {ledger, field_of(where), std::to_string(from), std::to_string(to), "0", "0"},
+      [key = impl_->key, done = std::move(done)](const answer& got) { done(flush_answer_of(got, key)); });
+}
+
 void count_store::adopt(std::string digest, callback<bool> done) {
   impl_->run(adopt_script(), {impl_->key}, {std::move(digest)}, [done = std::move(done)](const answer& got) {
     if (!got) return done(got.failure());

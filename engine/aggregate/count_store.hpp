@@ -63,6 +63,9 @@ public:
   /// again).
   void flush(const topic_partition& where, const std::string& ledger, std::int64_t from, std::int64_t to,
              delta counts, callback<flush_answer> done);
+  /// Moves the position alone, in one step, where it is `from`: back too, for a log that was begun anew.
+  void rewind(const topic_partition& where, const std::string& ledger, std::int64_t from, std::int64_t to,
+              callback<flush_answer> done);
   /// `--adopt`: takes the present digest as the stored one.
   void adopt(std::string digest, callback<bool> done);
   /// `--rebuild`: removes the group's hash and every key that the spec's `into` and `minute_into` can have

@@ -24,6 +24,19 @@ TEST_F(StoreTest, moves_counts_and_position_together) {
   EXPECT_EQ(text({"HGET", key, "user.events/3"}), "21");
 }
 
+TEST_F(StoreTest, rewinds_the_position_alone_and_only_from_where_it_is) {
+  ASSERT_TRUE(claim(10).ok());
+  ASSERT_EQ(flushed(10, 20, some()), kind::applied);
+  const auto rewound = [&](std::int64_t from, std::int64_t to) {
+    return waiting<flush_answer>([&](auto done) { store.rewind(where, "L", from, to, done); })->what;
+  };
+  EXPECT_EQ(rewound(19, 3), kind::position);
+  EXPECT_EQ(text({"HGET", key, "user.events/3"}), "20");
+  EXPECT_EQ(rewound(20, 3), kind::applied);
+  EXPECT_EQ(text({"HGET", key, "user.events/3"}), "3");
+  EXPECT_EQ(text({"GET", "views:/a"}), "2");
+}
+
 TEST_F(StoreTest, answers_the_batchs_own_end_when_it_is_sent_again) {
   ASSERT_TRUE(claim(10).ok());
   ASSERT_EQ(flushed(10, 20, some()), kind::applied);

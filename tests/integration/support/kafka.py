@@ -64,6 +64,10 @@ class Kafka:
         eventually(lambda: self.partitions(name) == partitions, 20, f"topic {name} is there")
         return name
 
+    def delete_topic(self, name):
+        self._admin.delete_topics([name])[name].result(20)
+        eventually(lambda: name not in self.topics(), 20, f"topic {name} is gone")
+
     def topics(self):
         return self._admin.list_topics(timeout=20).topics
 
