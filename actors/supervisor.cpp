@@ -172,9 +172,15 @@ void supervisor_state::take_last_commits() {
 
 void supervisor_state::on_commit_wanted(commit_wanted& m) {
   if (m.generation != generation || m.which >= members.size()) return;
+  // A reader that is on its way out. Kept, its commit would go out with the next assignment's first ones and
+  // be taken, though another member may have gone on from there.
+  if (at == step::leaving) return;
   auto& from = members[m.which];
   from.behind_ms = m.behind_ms;
-  if (m.commit) commits.push_back({from.where, m.commit->offset, std::move(m.commit->metadata)});
+  if (m.commit) {
+    from.committing = m.commit->offset;
+    commits.push_back({from.where, m.commit->offset, std::move(m.commit->metadata)});
+  }
   if (!m.last) {
     if (!std::exchange(turn_scheduled, true)) self->send(self, end_of_turn{});
     return;
@@ -211,6 +217,8 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
       shared->lag.update(spec.consume.group, report.where, report.offset, which->behind_ms, consumer);
     }
     if (std::exchange(which->first_commit, false)) continue;
+    if (which->committing != report.offset) continue; // sent under a past assignment, answered late
+    which->committing.reset();
     if (which->reader) self->send(which->reader, commit_done{!report.failure});
     if (std::exchange(which->last_out, false)) --commits_awaited;
   }

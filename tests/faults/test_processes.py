@@ -6,11 +6,13 @@ import time
 import pytest
 
 from matrix import oracle
+from matrix.lane import PARTITIONS
 from matrix.side_by_side import all_of, side_by_side, span
 from support.waiting import eventually, pause
 
 # Three times what the matrix says.
 PROGRESS = 36
+ALL = 2 * PARTITIONS  # of orders and of views
 
 
 def killed_at_random(lane, times):
@@ -101,11 +103,11 @@ def frozen(lane, times, seconds):
             sleeper, other = (first, second) if n % 2 == 0 else (second, first)
             sleeper.signal(signal.SIGSTOP)
             began = time.monotonic()
-            eventually(lambda: other.metric("troupe_assigned_partitions") == 6, 60, "the other one has all of it", 0.1)
+            eventually(lambda: other.metric("troupe_assigned_partitions") == ALL, 60, "the other has all of it", 0.1)
             pause(max(lane.rng.uniform(0, 1), seconds - (time.monotonic() - began)))
             ends, woke = lane.kafka.ends(lane.orders), time.monotonic()
             sleeper.signal(signal.SIGCONT)
-            eventually(lambda: other.metric("troupe_assigned_partitions") < 6, PROGRESS, "it is a member again", 0.02)
+            eventually(lambda: other.metric("troupe_assigned_partitions") < ALL, PROGRESS, "it is a member again", 0.02)
             eventually(lambda: any(call.pid == sleeper.pid and call.offset >= ends[call.partition]
                                    for call in lane.effects.read()[-500:]), PROGRESS, "it works again", 0.02)
             rejoined.append(time.monotonic() - woke)
@@ -117,6 +119,33 @@ def frozen(lane, times, seconds):
     report = lane.judge()
     assert second.stop() == 0 and first.stop() == 0
     return {**report, "refused_commits": int(refused), "freezes": times}, rejoined
+
+
+def dozing(lane, times):
+    """Two members of which one is frozen for about as long as its group waits for it: it wakes up before, during or
+    after the rebalance."""
+    engines = [lane.engine, lane.another()]
+    with lane.load():
+        for engine in engines:
+            engine.start_and_join(within=60)
+        for _ in range(times):
+            sleeper = lane.rng.choice(engines)
+            sleeper.signal(signal.SIGSTOP)
+            pause(lane.session_ms / 1000 * lane.rng.uniform(0.8, 1.6))
+            sleeper.signal(signal.SIGCONT)
+            pause(lane.rng.uniform(0.2, 2))
+    lane.settle()
+    oracle.assert_commits_never_go_back(lane.evidence())
+    report = lane.judge()
+    assert [engine.stop() for engine in engines] == [0, 0]
+    return {**report, "freezes": times}
+
+
+@pytest.mark.row(3)
+@pytest.mark.limit(1800)
+def test_a_process_that_wakes_up_in_the_middle_of_the_rebalance_goes_on(lanes, figure):
+    total = all_of(side_by_side(lambda lane: dozing(lane, 40), [lanes() for _ in range(3)]))
+    figure(f"{total['freezes']} times frozen for about a session: no commit went back, all goes on; {total}", **total)
 
 
 @pytest.mark.row(3)
