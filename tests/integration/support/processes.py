@@ -1,5 +1,6 @@
 """Starting and ending the processes of a test, each by its own pid."""
 
+import random
 import socket
 import subprocess
 
@@ -18,6 +19,14 @@ def end(process):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range from which the kernel takes ports for outgoing connections: while a process is down between two
+    starts, no connection can sit on its port. Those of scripts/kafka lie between."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 20_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
