@@ -22,7 +22,7 @@ def test_work_goes_on_after_a_killed_broker_is_back(own_broker, lanes, figure):
             stays(lane.engine.running, 20, "the engine waits")
             broker.start()
             seconds.append(max(lane.effects_go_on(RESUME), lane.counts_move(RESUME)))
-    report = lane.judge()
+    report = lane.judge(interruptions=len(seconds))
     assert lane.engine.stop() == 0
     figure(f"{len(seconds)} kills of the broker, away for 20 s: work resumes {span(seconds)} after its return; "
            f"{report}", resume=max(seconds), **report)

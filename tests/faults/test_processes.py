@@ -116,7 +116,7 @@ def frozen(lane, times, seconds):
     oracle.assert_commits_never_go_back(seen)
     refused = first.metric("troupe_offset_commits_total", result="failed") + second.metric(
         "troupe_offset_commits_total", result="failed")
-    report = lane.judge()
+    report = lane.judge(interruptions=times)
     assert second.stop() == 0 and first.stop() == 0
     return {**report, "refused_commits": int(refused), "freezes": times}, rejoined
 
@@ -136,7 +136,7 @@ def dozing(lane, times):
             pause(lane.rng.uniform(0.2, 2))
     lane.settle()
     oracle.assert_commits_never_go_back(lane.evidence())
-    report = lane.judge()
+    report = lane.judge(interruptions=times)
     assert [engine.stop() for engine in engines] == [0, 0]
     return {**report, "freezes": times}
 

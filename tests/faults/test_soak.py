@@ -105,7 +105,7 @@ def test_whatever_breaks_nothing_is_lost_or_counted_twice_and_memory_stays(own_b
             lane.counts_move(90)
             pause(lane.rng.uniform(0, 8))
     lane.weigh(steady)
-    report = lane.judge(180)
+    report = lane.judge(180, sum(done.values()))
     eventually(lambda: lane.engine.metric("troupe_assigned_partitions")
                + steady.metric("troupe_assigned_partitions") == ALL, WITHIN, "both are members")
     assert lane.engine.stop() == 0 and steady.stop() == 0

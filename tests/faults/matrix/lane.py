@@ -115,8 +115,9 @@ class Lane:
         return oracle.Evidence(self.acked, self.kafka.read(self.orders), self.effects.read(), letters,
                                commits_of(self.kafka, self.orders))
 
-    def judge(self, within=90):
-        """Holds L, C, O, R, M and the commits against what is there. What a row may say of it."""
+    def judge(self, within=90, interruptions=1):
+        """Holds L, C, O, R, M and the commits against what is there. What a row may say of it. `interruptions`: how
+        often one process lost its partitions without a goodbye, at most; each may cost the window."""
         self.settle(within)
         self.weigh(self.engine)
         seen = self.evidence()
@@ -128,7 +129,7 @@ class Lane:
         views = self.kafka.read(self.views)
         assert {sent.id for sent in self.viewed} <= {record.id for record in views}, "L: acknowledged views are gone"
         page_views.assert_exact(self.redis.client, views)
-        worst = oracle.assert_redelivery(seen, self.window * PARTITIONS)
+        worst = oracle.assert_redelivery(seen, self.window * PARTITIONS * interruptions)
         assert self.peak_mb < MEMORY_MB, f"M: {self.peak_mb:.0f} MB"
         return {"events": len(seen.written), "views": len(views), "letters": len(seen.letters),
                 "commits": len(seen.commits), "redelivered_by_one_most": worst, "peak_mb": round(self.peak_mb)}
