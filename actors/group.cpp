@@ -189,18 +189,20 @@ result<void> survive(const group_seat& seat, kafka::consumer& consumer, kafka::c
 }
 
 void find(const group_seat& seat, kafka::consumer& consumer, std::uint32_t generation,
-          std::vector<kafka::committed> partitions, const std::set<topic_partition>& suspects) {
+          std::vector<kafka::committed> partitions, const doubts& about) {
   positions_found found{generation, std::move(partitions), {}, {}, {}, {}, {}, 0};
   for (auto& p : found.committed) {
     found.fresh.push_back(!p.offset);
+    const auto began = about.began.find(p.where);
+    if (!p.offset) p.metadata.clear();
+    if (!p.offset && began != about.began.end()) p.offset = began->second;
     if (!p.offset) {
-      p.metadata.clear();
       const auto at = first_position(seat, consumer, p.where);
       if (at)
         p.offset = *at;
       else
         found.failure = at.failure();
-    } else if (suspects.contains(p.where)) {
+    } else if (about.suspects.contains(p.where)) {
       if (const auto survived = survive(seat, consumer, p); !survived) found.failure = survived.failure();
     }
     if (found.failure) break;
@@ -218,21 +220,19 @@ void find(const group_seat& seat, kafka::consumer& consumer, std::uint32_t gener
 } // namespace
 
 void find_positions(const group_seat& seat, std::shared_ptr<kafka::consumer> consumer,
-                    std::uint32_t generation, std::vector<kafka::committed> partitions,
-                    std::set<topic_partition> suspects) {
+                    std::uint32_t generation, std::vector<kafka::committed> partitions, doubts about) {
   seat.shared->chores.run(
       [seat, consumer = std::move(consumer), generation, partitions = std::move(partitions),
-       suspects = std::move(suspects)] { find(seat, *consumer, generation, partitions, suspects); });
+       about = std::move(about)] { find(seat, *consumer, generation, partitions, about); });
 }
 
 void find_positions_again(const group_seat& seat, std::shared_ptr<kafka::consumer> consumer,
-                          std::uint32_t generation, std::vector<topic_partition> partitions,
-                          std::set<topic_partition> suspects) {
+                          std::uint32_t generation, std::vector<topic_partition> partitions, doubts about) {
   seat.shared->chores.run([seat, consumer = std::move(consumer), generation,
-                           partitions = std::move(partitions), suspects = std::move(suspects)] {
+                           partitions = std::move(partitions), about = std::move(about)] {
     auto committed = consumer->read_committed(partitions, ask_timeout);
     if (committed)
-      find(seat, *consumer, generation, std::move(committed).value(), suspects);
+      find(seat, *consumer, generation, std::move(committed).value(), about);
     else
       caf::anon_send(seat.supervisor,
                      positions_found{generation, {}, {}, {}, {}, {}, committed.failure(), 0});

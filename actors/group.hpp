@@ -29,16 +29,19 @@ void show_assigned(const group_seat& seat, const std::vector<topic_partition>& a
 /// Creates DLQ topics, opens the consumer; answers consumer_opened.
 void open_consumer(const group_seat& seat);
 
-/// Where to start each partition of an assignment: the commit; without one, by `start`. For those in
-/// `suspects` (the broker refused the position) what the log still has. What is lost is logged and counted.
-/// Answers positions_found.
+struct doubts {
+  std::map<topic_partition, std::int64_t> began; ///< where a group without commits did, when it first looked
+  std::set<topic_partition> suspects;            ///< whose position the broker refused
+};
+
+/// Where to start each partition of an assignment: the commit; without one, where the group began or, the
+/// first time, by `start`. For suspects what the log still has. What is lost is logged and counted. Answers
+/// positions_found.
 void find_positions(const group_seat& seat, std::shared_ptr<kafka::consumer> consumer,
-                    std::uint32_t generation, std::vector<kafka::committed> partitions,
-                    std::set<topic_partition> suspects);
+                    std::uint32_t generation, std::vector<kafka::committed> partitions, doubts about);
 /// The same after the group's own state was lost (a reader died): asks for the commits first.
 void find_positions_again(const group_seat& seat, std::shared_ptr<kafka::consumer> consumer,
-                          std::uint32_t generation, std::vector<topic_partition> partitions,
-                          std::set<topic_partition> suspects);
+                          std::uint32_t generation, std::vector<topic_partition> partitions, doubts about);
 
 /// Clips a position to what the log still has, and reports what is lost: not what is `done` beyond it.
 result<std::int64_t> surviving_position(const group_seat& seat, kafka::consumer& consumer,

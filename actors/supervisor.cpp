@@ -46,12 +46,12 @@ void supervisor_state::find_again(bool first) {
   }
   at = step::leaving;
   if (first) {
-    find_positions(seat, consumer, generation, assignment, suspects);
+    find_positions(seat, consumer, generation, assignment, {first_positions, suspects});
   } else {
     std::vector<topic_partition> where;
     for (const auto& p : assignment)
       where.push_back(p.where);
-    find_positions_again(seat, consumer, generation, std::move(where), suspects);
+    find_positions_again(seat, consumer, generation, std::move(where), {first_positions, suspects});
   }
 }
 
@@ -89,7 +89,7 @@ void supervisor_state::on_positions(const positions_found& m) {
     auto offset = *p.offset;
     // A group without a commit begins at one place, however often it looks before its first commit.
     if (m.fresh[i]) {
-      offset = first_positions.try_emplace(p.where, offset).first->second;
+      first_positions.insert_or_assign(p.where, offset);
       if (spec.consume.start == config::start_at::latest) first_commits.push_back({p.where, offset, {}});
     }
     reader_seat birth;

@@ -1,12 +1,14 @@
 """Row 27: the log no longer has, or never had, what a group would read next. A topic that was recreated and has grown
 past the position looks like the old one: that can't be seen by anybody who knows offsets alone."""
 
+import signal
+
 import confluent_kafka
 import pytest
 
 from delete_records import delete_records
 from support import page_views
-from support.waiting import eventually
+from support.waiting import eventually, pause
 from support.working import pool, told
 
 
@@ -78,6 +80,31 @@ def test_a_pool_reports_exactly_what_retention_took_behind_its_back(kafka, engin
     assert line["log_start"] == 4500
     assert engine.stop() == 0
     figure(f"pool, running: {len(missing)} events never seen, reported as {line['lost']}")
+
+
+@pytest.mark.row(27)
+@pytest.mark.short
+def test_a_pool_that_never_committed_sees_what_retention_took_since_it_began(
+        kafka, engines, effects, topic, tmp_path, figure):
+    waits = 0.1
+    engine = engines({"working": pool(topic, topic)},
+                     kafka={"brokers": kafka.address, "consumer": {"fetch.wait.max.ms": int(waits * 1000)}})
+    engine.start_and_join()
+    # All it has read is parked, so that there is nothing to commit; stopped, it asks for no more.
+    sent = kafka.produce(topic, [told(b"stuck", 0, fail="transient", fail_until_file=str(tmp_path / "never"))])
+    eventually(lambda: effects.of(sent[0]), 20, "it reads")
+    engine.signal(signal.SIGSTOP)
+    pause(10 * waits)  # the broker's answer to the question under way
+    assert kafka.committed(topic, topic) == {0: None}
+    sent += fill(kafka, topic, 300)
+    delete_records(kafka, topic, {0: 250})
+    engine.signal(signal.SIGCONT)
+    effects.wait_done(sent[250:], 30)
+    missing = {event.id for event in sent} - effects.done()
+    reported(engine, topic, lost=len(missing))
+    kafka.wait_all_committed(topic, topic)
+    assert engine.stop() == 0
+    figure(f"pool without a commit: {len(missing)} events never seen, reported")
 
 
 @pytest.mark.row(27)
