@@ -218,7 +218,7 @@ void dispatcher::called(task_id id, outcome result, steady_time now, std::int64_
       t->at = stage::publishing;
       ++publishing_;
       t->events = std::move(result.events);
-      out.push_back(publish_events{id, t->events});
+      out.push_back(to_publish(id, *t));
     }
     return;
   case verdict::transient:
@@ -283,10 +283,14 @@ void dispatcher::give_up(task_id id, task& t, steady_time now, std::vector<actio
   }
 }
 
+publish_events dispatcher::to_publish(task_id id, const task& t) {
+  return {id, t.events, t.partition, t.event, t.attempt};
+}
+
 void dispatcher::bury(task_id id, task& t, std::vector<action>& out) {
   t.at = stage::burying;
   ++burying_;
-  out.push_back(write_dead_letter{id, t.event, t.why});
+  out.push_back(write_dead_letter{id, t.event, t.why, t.partition});
 }
 
 void dispatcher::finish(task_id id, task& t, steady_time now, std::vector<action>& out) {
@@ -349,7 +353,7 @@ void dispatcher::tick(steady_time now, std::vector<action>& out) {
       ready_.push_back(id);
     } else if (t->at == stage::publishing && t->publish_due) {
       t->publish_due = false;
-      out.push_back(publish_events{id, t->events});
+      out.push_back(to_publish(id, *t));
     }
   }
   bury_held(now, out);
@@ -380,7 +384,7 @@ std::vector<write_dead_letter> dispatcher::unburied() const {
   std::vector<write_dead_letter> all;
   for (std::uint32_t i = 0; i < tasks_.size(); ++i)
     if (const auto& t = tasks_[i]; t.live && t.at == stage::burying)
-      all.push_back({static_cast<task_id>(t.serial) << 32 | i, t.event, t.why});
+      all.push_back({static_cast<task_id>(t.serial) << 32 | i, t.event, t.why, t.partition});
   return all;
 }
 
@@ -388,7 +392,7 @@ std::vector<publish_events> dispatcher::unpublished() const {
   std::vector<publish_events> all;
   for (std::uint32_t i = 0; i < tasks_.size(); ++i)
     if (const auto& t = tasks_[i]; t.live && t.at == stage::publishing && !t.publish_due)
-      all.push_back({static_cast<task_id>(t.serial) << 32 | i, t.events});
+      all.push_back(to_publish(static_cast<task_id>(t.serial) << 32 | i, t));
   return all;
 }
 

@@ -52,11 +52,15 @@ struct call_handler {
 struct publish_events {
   task_id id;
   std::vector<outgoing> events;
+  partition_index partition;
+  record_ptr event; ///< that they came of
+  unsigned attempt;
 };
 struct write_dead_letter {
   task_id id;
   record_ptr event;
   failure_record why;
+  partition_index partition;
 };
 struct event_done {
   partition_index partition;
@@ -177,6 +181,7 @@ private:
   void note_failure(task& t, const std::string& reason, const std::string& error_class,
                     std::int64_t wall) const;
   void give_up(task_id id, task& t, steady_time now, std::vector<action>& out);
+  [[nodiscard]] static publish_events to_publish(task_id id, const task& t);
   void bury(task_id id, task& t, std::vector<action>& out);
   void bury_held(steady_time now, std::vector<action>& out);
   void finish(task_id id, task& t, steady_time now, std::vector<action>& out);

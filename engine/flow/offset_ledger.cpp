@@ -7,8 +7,10 @@
 
 namespace troupe::flow {
 
-offset_ledger::offset_ledger(std::int64_t start, std::vector<offset_run> recorded, window_limits limits)
-    : entries_(1), carried_{std::move(recorded)}, end_{start}, limits_{limits} {
+offset_ledger::offset_ledger(std::int64_t start, std::vector<offset_run> recorded, window_limits limits,
+                             recording what)
+    : entries_(1), carried_{std::move(recorded)}, end_{start}, limits_{limits}, what_{what}, committed_{
+                                                                                                 start} {
   recorded_.ahead = carried_;
 }
 
@@ -75,12 +77,13 @@ std::optional<offset_ledger::slot> offset_ledger::admit(std::int64_t offset, std
   return s;
 }
 
-void offset_ledger::finish(slot which) {
+void offset_ledger::finish(slot which, std::size_t held_bytes) {
   assert(which != head && which < entries_.size());
   auto& done = entries_[which];
   auto& before = entries_[done.prev];
   before.finished_events += done.finished_events + 1;
-  before.finished_bytes += done.finished_bytes + done.bytes;
+  before.finished_bytes += done.finished_bytes + done.bytes + held_bytes;
+  admitted_bytes_ += held_bytes;
   before.next = done.next;
   entries_[done.next].prev = done.prev;
   free_.push_back(which);
@@ -164,8 +167,17 @@ void offset_ledger::keep_heaviest(std::int64_t base, std::vector<finished_run>& 
   std::erase_if(runs, [&](const finished_run&) { return rank[i++] >= fits; });
 }
 
+std::optional<offset_ledger::snapshot> offset_ledger::take_prefix() {
+  changed_ = false; // whatever moves the position sets it again
+  if (position() == committed_) return std::nullopt;
+  committing_ = position();
+  pending_ = recorded_total{entries_[head].finished_events, entries_[head].finished_bytes, {}};
+  return snapshot{committing_, {}};
+}
+
 std::optional<offset_ledger::snapshot> offset_ledger::take_commit() {
   if (pending_ || !changed_) return std::nullopt;
+  if (what_ == recording::prefix) return take_prefix();
   snapshot out{position(), {}};
   auto runs = finished_runs(out.offset);
   const auto every = [](std::size_t) { return true; };
@@ -183,16 +195,19 @@ std::optional<offset_ledger::snapshot> offset_ledger::take_commit() {
     if (r.run.end > end_) total.ahead.push_back({std::max(r.run.begin, end_), r.run.end});
   }
   pending_ = std::move(total);
+  committing_ = out.offset;
   changed_ = false;
   return out;
 }
 
 bool offset_ledger::commit_ended(bool acknowledged) {
   assert(pending_);
-  if (acknowledged)
+  if (acknowledged) {
     recorded_ = std::move(*pending_);
-  else
+    committed_ = committing_;
+  } else {
     changed_ = true;
+  }
   pending_.reset();
   return changed_;
 }

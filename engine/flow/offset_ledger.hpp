@@ -30,6 +30,10 @@ struct window_limits {
   std::size_t bytes = std::size_t{16} << 20;
 };
 
+/// What a commit records: beyond the position also the runs that are finished, or the position alone. With
+/// exactly_once it is the position: what is finished beyond it has not left the process yet.
+enum class recording { runs, prefix };
+
 /// The offsets of one partition during one assignment: which are unfinished, what may be committed, how much
 /// of the window is used.
 ///
@@ -42,7 +46,8 @@ public:
   using slot = std::uint32_t;
 
   /// `start` is the committed offset, `recorded` what the commit's metadata says is finished beyond it.
-  offset_ledger(std::int64_t start, std::vector<offset_run> recorded, window_limits limits);
+  offset_ledger(std::int64_t start, std::vector<offset_run> recorded, window_limits limits,
+                recording what = recording::runs);
 
   /// False while the window is full: leave the queue unread.
   [[nodiscard]] bool open() const;
@@ -51,8 +56,9 @@ public:
 
   /// Seen and to be handled. Offsets only grow. nullopt: recorded as finished by a former life, skip it.
   std::optional<slot> admit(std::int64_t offset, std::size_t bytes);
-  /// Success, an acknowledged dead letter, or a declared filter. Once per slot.
-  void finish(slot which);
+  /// Success, an acknowledged dead letter, or a declared filter. Once per slot. `held_bytes`: what it leaves
+  /// behind in memory until a commit passes it; it counts in the window like the event itself.
+  void finish(slot which, std::size_t held_bytes = 0);
 
   /// The next offset to read such that all below are finished.
   [[nodiscard]] std::int64_t position() const;
@@ -63,7 +69,8 @@ public:
     std::int64_t offset = 0;
     std::string metadata;
   };
-  /// What to commit now; nullopt while one is under way or nothing changed since the last acknowledged one.
+  /// What to commit now; nullopt while one is under way or nothing changed since the last acknowledged one
+  /// (with recording::prefix: while the position is where it was).
   std::optional<snapshot> take_commit();
   /// The answer to the one under way. True if there is more to commit.
   bool commit_ended(bool acknowledged);
@@ -96,6 +103,7 @@ private:
   };
 
   slot take_slot();
+  std::optional<snapshot> take_prefix();
   [[nodiscard]] std::vector<finished_run> finished_runs(std::int64_t& base) const;
   void keep_heaviest(std::int64_t base, std::vector<finished_run>& runs) const;
 
@@ -111,6 +119,9 @@ private:
   std::optional<recorded_total> pending_;
   bool changed_ = false;
   window_limits limits_;
+  recording what_;
+  std::int64_t committed_; ///< the position of the last acknowledged commit
+  std::int64_t committing_ = 0;
 };
 
 } // namespace troupe::flow

@@ -276,5 +276,67 @@ TEST(OffsetLedger, CountsCarriedRunsThatNoLongerFitAgainstTheWindow) {
   EXPECT_EQ(ledger.room(), 10'000U);
 }
 
+TEST(OffsetLedgerPrefix, CommitsThePositionAlone) {
+  offset_ledger ledger{100, {}, {}, recording::prefix};
+  auto s = admit(ledger, 100, 105);
+  ledger.finish(s[101]);
+  ledger.finish(s[103]);
+  EXPECT_FALSE(ledger.take_commit()) << "nothing is finished below the first unfinished event";
+  ledger.finish(s[100]);
+  const auto first = commit(ledger);
+  EXPECT_EQ(first.offset, 102);
+  EXPECT_EQ(first.metadata, "") << "what is finished beyond it is not published yet";
+  ledger.finish(s[104]);
+  EXPECT_FALSE(ledger.take_commit()) << "the position is where it was";
+  ledger.finish(s[102]);
+  EXPECT_EQ(commit(ledger).offset, 105);
+}
+
+TEST(OffsetLedgerPrefix, AsksAgainForACommitThatFailed) {
+  offset_ledger ledger{0, {}, {}, recording::prefix};
+  auto s = admit(ledger, 0, 2);
+  ledger.finish(s[0]);
+  ASSERT_TRUE(ledger.take_commit());
+  EXPECT_FALSE(ledger.take_commit()) << "one at a time";
+  ledger.commit_ended(false);
+  EXPECT_EQ(commit(ledger).offset, 1);
+  EXPECT_FALSE(ledger.take_commit());
+}
+
+TEST(OffsetLedgerPrefix, CountsWhatIsFinishedBeyondThePositionAgainstTheWindow) {
+  offset_ledger ledger{0, {}, {4, 1000}, recording::prefix};
+  auto s = admit(ledger, 0, 4);
+  for (const std::int64_t o : {1, 2, 3})
+    ledger.finish(s[o]);
+  EXPECT_FALSE(ledger.take_commit());
+  EXPECT_FALSE(ledger.open()) << "a restart would handle all four again";
+  ledger.finish(s[0]);
+  commit(ledger);
+  EXPECT_TRUE(ledger.open());
+  EXPECT_EQ(ledger.room(), 4U);
+}
+
+TEST(OffsetLedgerPrefix, CountsHeldOutputsUntilTheCommitThatCarriesThemIsAcknowledged) {
+  offset_ledger ledger{0, {}, {100, 1000}, recording::prefix};
+  auto s = admit(ledger, 0, 2); // 10 bytes each
+  ledger.finish(s[1], 990);
+  EXPECT_FALSE(ledger.open());
+  ledger.finish(s[0], 5);
+  ASSERT_TRUE(ledger.take_commit());
+  EXPECT_FALSE(ledger.open()) << "the transaction may still fail";
+  ledger.commit_ended(false);
+  EXPECT_FALSE(ledger.open());
+  commit(ledger);
+  EXPECT_DOUBLE_EQ(ledger.fill(), 0);
+}
+
+TEST(OffsetLedgerPrefix, SkipsWhatACommitWithRunsRecordedBeforeTheGuaranteeWasChanged) {
+  offset_ledger ledger{0, {{1, 3}}, {}, recording::prefix};
+  auto s = admit(ledger, 0, 4);
+  EXPECT_EQ(s.size(), 2U);
+  ledger.finish(s[0]);
+  EXPECT_EQ(commit(ledger).offset, 3);
+}
+
 } // namespace
 } // namespace troupe::flow
