@@ -67,6 +67,10 @@ void consumer::commit(std::vector<commit_request> requests) {
   impl_->session->commit(std::move(requests));
 }
 
+result<membership> consumer::current_membership() {
+  return impl_->session->current_membership();
+}
+
 result<std::vector<committed>> consumer::read_committed(std::vector<topic_partition> where,
                                                         milliseconds timeout) {
   return impl_->session->read_committed(where, timeout);

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+struct rd_kafka_consumer_group_metadata_s;
 struct rd_kafka_message_s;
 struct rd_kafka_queue_s;
 
@@ -80,6 +81,10 @@ struct commit_report {
   std::optional<error> failure;
   double seconds = 0; ///< until the answer
 };
+
+/// Which member of which generation speaks for its partitions. The broker holds the offsets of a transaction
+/// against it, so that a member of a past generation commits nothing.
+using membership = std::shared_ptr<const rd_kafka_consumer_group_metadata_s>;
 
 /// First offset that still exists, and the one the next event will get.
 struct watermarks {
@@ -154,6 +159,10 @@ public:
 
   /// Asynchronous; each request is answered in `commits`, also when it fails.
   void commit(std::vector<commit_request> requests);
+
+  /// As it is now: errc::conflict once the assignment is lost. Waits for the client's own thread, not for the
+  /// network.
+  result<membership> current_membership();
 
   /// Asks the group coordinator again, as when an assignment begins: waits for the network, up to `timeout`.
   result<std::vector<committed>> read_committed(std::vector<topic_partition> where, milliseconds timeout);

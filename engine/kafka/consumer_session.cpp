@@ -2,11 +2,11 @@
 
 #include "engine/kafka/client_config.hpp"
 #include "engine/kafka/errors.hpp"
+#include "engine/kafka/offset_list.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -313,18 +313,7 @@ void consumer_session::send_commit(std::vector<commit_request> requests) {
   if (!refused.empty()) refuse_commits(std::move(refused), "the partition is not assigned to this consumer");
   if (requests.empty()) return;
 
-  list_ptr list{rd_kafka_topic_partition_list_new(static_cast<int>(requests.size()))};
-  for (const auto& [where, offset, metadata] : requests) {
-    auto* one = rd_kafka_topic_partition_list_find(list.get(), where.topic.c_str(), where.partition);
-    if (!one) one = rd_kafka_topic_partition_list_add(list.get(), where.topic.c_str(), where.partition);
-    one->offset = offset;
-    std::free(one->metadata);
-    one->metadata = nullptr;
-    one->metadata_size = metadata.size();
-    if (metadata.empty()) continue;
-    one->metadata = std::malloc(metadata.size()); // librdkafka frees it
-    if (one->metadata) std::memcpy(one->metadata, metadata.data(), metadata.size());
-  }
+  const auto list = to_list(requests);
   const auto number = ++next_commit_;
   const auto code =
       rd_kafka_commit_queue(client_, list.get(), main_.get(), nullptr, reinterpret_cast<void*>(number));
@@ -380,6 +369,21 @@ void consumer_session::refuse_outstanding() {
   for (auto& [number, sent] : std::exchange(outstanding_, {}))
     refuse_commits(std::move(sent.requests),
                    "the consumer was closed before an answer came; it may have taken effect");
+}
+
+result<membership> consumer_session::current_membership() {
+  const visit here{*this};
+  if (!here) return visit::closed();
+  membership now{rd_kafka_consumer_group_metadata(client_), [](const rd_kafka_consumer_group_metadata_t* m) {
+                   if (m)
+                     rd_kafka_consumer_group_metadata_destroy(
+                         const_cast<rd_kafka_consumer_group_metadata_t*>(m));
+                 }};
+  // Asked after it was taken. A member that was thrown out has neither id nor generation, and from such a
+  // client a broker takes a transaction's offsets unchecked.
+  if (!now || rd_kafka_assignment_lost(client_))
+    return error{errc::conflict, "the partitions are no longer assigned to this consumer"};
+  return now;
 }
 
 result<std::vector<committed>> consumer_session::read_committed(const std::vector<topic_partition>& where,

@@ -51,6 +51,7 @@ public:
   void assign(std::vector<position> positions);
   void release();
   void commit(std::vector<commit_request> requests);
+  result<membership> current_membership();
   result<std::vector<committed>> read_committed(const std::vector<topic_partition>& where,
                                                 milliseconds timeout);
   result<watermarks> query_watermarks(const topic_partition& where, milliseconds timeout);

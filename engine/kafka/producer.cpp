@@ -1,7 +1,7 @@
 #include "engine/kafka/producer.hpp"
 
-#include "engine/kafka/client_config.hpp"
 #include "engine/kafka/errors.hpp"
+#include "engine/kafka/producing.hpp"
 
 #include <algorithm>
 #include <array>
@@ -130,26 +130,9 @@ struct producer::impl : std::enable_shared_from_this<producer::impl> {
 };
 
 result<std::shared_ptr<client>> producer::impl::make_client() const {
-  const auto timeout = std::max<std::int64_t>(config.timeout.count(), 1);
-  const properties ours{
-      {"client.id", config.client_id},
-      // Whoever publishes waits for the report; under load batches fill by themselves.
-      {"linger.ms", std::to_string(std::min<std::int64_t>(1, timeout - 1))},
-      {"queue.buffering.max.messages", "100000"},
-      {"queue.buffering.max.kbytes", "65536"},
-      // A topic that stays missing is told as that, not as a timeout.
-      {"topic.metadata.propagation.max.ms", std::to_string(std::min<std::int64_t>(5000, timeout / 2))},
-  };
-  const std::string batch = config.one_per_batch ? "1" : "10000";
-  const properties promised{
-      {"acks", config.acks_all ? "all" : "1"},
-      {"enable.idempotence", config.acks_all ? "true" : "false"},
-      {"partitioner", "murmur2_random"},
-      {"message.timeout.ms", std::to_string(timeout)},
-      {"log.queue", "true"},
-      {"batch.num.messages", batch},
-  };
-  auto conf = make_conf(config.connection, role::producer, ours, promised);
+  auto conf = make_producer_conf(
+      config.connection, config.client_id, config.timeout, config.one_per_batch,
+      {{"acks", config.acks_all ? "all" : "1"}, {"enable.idempotence", config.acks_all ? "true" : "false"}});
   if (!conf) return conf.failure();
   rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
 
@@ -328,37 +311,8 @@ void producer::produce(const outgoing& event, report done) {
         waiting->self = to.under_way.begin();
       }
 
-      headers_ptr headers;
-      if (!event.headers.empty()) headers.reset(rd_kafka_headers_new(event.headers.size()));
-      for (const auto& one : event.headers)
-        rd_kafka_header_add(headers.get(), one.name.data(), static_cast<ssize_t>(one.name.size()),
-                            one.value ? one.value->data() : nullptr,
-                            one.value ? static_cast<ssize_t>(one.value->size()) : 0);
-
-      // librdkafka only reads key and value: it is told to copy. Its interface is older than const.
-      const auto bytes = [](const std::optional<std::string>& of) {
-        return of ? const_cast<char*>(of->data()) : nullptr;
-      };
-      const auto length = [](const std::optional<std::string>& of) { return of ? of->size() : 0; };
-      std::array<rd_kafka_vu_t, 8> with{};
-      std::size_t count = 0;
-      const auto next = [&](rd_kafka_vtype_t type) -> auto& {
-        with[count].vtype = type;
-        return with[count++].u;
-      };
-      next(RD_KAFKA_VTYPE_RKT).rkt = topic;
-      next(RD_KAFKA_VTYPE_MSGFLAGS).i = RD_KAFKA_MSG_F_COPY;
-      next(RD_KAFKA_VTYPE_OPAQUE).ptr = waiting;
-      next(RD_KAFKA_VTYPE_PARTITION).i32 = event.partition.value_or(RD_KAFKA_PARTITION_UA);
-      next(RD_KAFKA_VTYPE_VALUE).mem = {bytes(event.value), length(event.value)};
-      next(RD_KAFKA_VTYPE_KEY).mem = {bytes(event.key), length(event.key)};
-      if (event.timestamp_ms) next(RD_KAFKA_VTYPE_TIMESTAMP).i64 = *event.timestamp_ms;
-      if (headers) next(RD_KAFKA_VTYPE_HEADERS).headers = headers.get();
-      const kafka_error_ptr failed{rd_kafka_produceva(to.handle.get(), with.data(), count)};
-      if (!failed) {
-        (void)headers.release(); // the message owns them
-        return;
-      }
+      const auto failed = hand_over(to.handle.get(), topic, event, waiting);
+      if (!failed) return;
       code = rd_kafka_error_code(failed.get());
       done = to.settle(waiting);
     }
