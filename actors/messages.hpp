@@ -7,6 +7,7 @@
 #include "engine/handler/handler.hpp"
 #include "engine/http/server.hpp"
 #include "engine/kafka/consumer.hpp"
+#include "engine/kafka/transactions.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -100,6 +101,7 @@ struct offered {
 struct more_wanted {}; ///< the pool has room
 struct settled {
   std::vector<flow::offset_ledger::slot> slots;
+  std::vector<std::size_t> held_bytes; ///< with exactly_once, of each slot: what waits for its transaction
 };
 struct commit_due {
   bool last;
@@ -158,6 +160,11 @@ struct bury_again {
 struct bury_answer {
   flow::task_id id;
   std::optional<error> failure;
+};
+
+// the thread of its transactions → supervisor
+struct transaction_ended {
+  kafka::transaction_outcome outcome;
 };
 
 // anybody ⇄ publisher
@@ -317,6 +324,7 @@ TROUPE_MESSAGE(request_done)
 TROUPE_MESSAGE(buried)
 TROUPE_MESSAGE(bury_again)
 TROUPE_MESSAGE(bury_answer)
+TROUPE_MESSAGE(transaction_ended)
 TROUPE_MESSAGE(publish_request)
 TROUPE_MESSAGE(published)
 TROUPE_MESSAGE(user_publish)

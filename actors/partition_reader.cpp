@@ -88,7 +88,7 @@ caf::behavior partition_reader_state::make_behavior(reader_seat s) {
                          {"messaging_consumer_group_name", seat.group}});
   skipped = &m.counter("troupe_redelivered_skipped_total", {{"group", seat.group}});
   full = &m.counter("troupe_backpressure_pauses_total", {{"topic", seat.where.topic}});
-  ledger.emplace(seat.start, std::move(seat.recorded), seat.limits);
+  ledger.emplace(seat.start, std::move(seat.recorded), seat.limits, seat.recording);
   return {
       [this](const queue_ready& ready) {
         queue = ready.queue;
@@ -103,8 +103,8 @@ caf::behavior partition_reader_state::make_behavior(reader_seat s) {
         if (unread) read();
       },
       [this](const settled& done) {
-        for (const auto slot : done.slots)
-          ledger->finish(slot);
+        for (std::size_t i = 0; i < done.slots.size(); ++i)
+          ledger->finish(done.slots[i], done.held_bytes.empty() ? 0 : done.held_bytes[i]);
         if (ledger->fill() > early_commit) commit(false);
       },
       [this](const commit_due& due) {

@@ -18,6 +18,7 @@ struct reader_seat {
   std::int64_t start = 0;
   std::vector<flow::offset_run> recorded; ///< finished beyond `start`, from the commit's metadata
   flow::window_limits limits;
+  flow::recording recording = flow::recording::runs;
   std::string group;
 };
 

@@ -12,6 +12,8 @@ namespace troupe::actors {
 namespace {
 
 constexpr milliseconds commit_every{200};
+/// Readers downstream see what is published only when its transaction has committed.
+constexpr milliseconds transaction_every{100};
 /// What the last commits and the goodbye to the group may take after a drain.
 constexpr milliseconds goodbye{2000};
 /// What publishes and dead letters under way may take when no call runs any more.
@@ -45,6 +47,12 @@ void supervisor_state::find_again(bool first) {
     return;
   }
   at = step::leaving;
+  if (!first && exactly_once && exactly_once->under_way()) {
+    // It may still commit, under this very membership: what the group's offsets say before is not the last
+    // word.
+    self->delayed_send(self, milliseconds{50}, try_again{});
+    return;
+  }
   if (first) {
     find_positions(seat, consumer, generation, assignment, {first_positions, suspects});
   } else {
@@ -80,6 +88,7 @@ void supervisor_state::on_positions(const positions_found& m) {
     return;
   }
   suspects.clear();
+  if (exactly_once) exactly_once->begin_assignment(m.committed.size());
   std::vector<kafka::position> start;
   std::vector<kafka::commit_request> first_commits;
   members.clear();
@@ -101,6 +110,7 @@ void supervisor_state::on_positions(const positions_found& m) {
     birth.start = offset;
     birth.recorded = flow::decode_metadata(p.metadata, offset);
     birth.limits = {spec.consume.window, spec.consume.window_bytes};
+    if (exactly_once) birth.recording = flow::recording::prefix;
     birth.group = spec.consume.group;
     pool->add_partition(which);
     members.emplace_back();
@@ -155,8 +165,8 @@ void supervisor_state::check_drained() {
 void supervisor_state::take_last_commits() {
   end_turn(); // what is settled reaches the readers before they are asked
   at = step::committing;
-  if (was_lost) {
-    leave_partitions(); // commits would be refused
+  if (was_lost || uncertain) {
+    leave_partitions(); // commits would be refused, or be made twice
     return;
   }
   self->delayed_send(self, goodbye, drain_bound{++drain_serial});
@@ -179,7 +189,11 @@ void supervisor_state::on_commit_wanted(commit_wanted& m) {
   from.behind_ms = m.behind_ms;
   if (m.commit) {
     from.committing = m.commit->offset;
-    commits.push_back({from.where, m.commit->offset, std::move(m.commit->metadata)});
+    kafka::commit_request request{from.where, m.commit->offset, std::move(m.commit->metadata)};
+    if (exactly_once)
+      exactly_once->want(m.which, std::move(request));
+    else
+      commits.push_back(std::move(request));
   }
   if (!m.last) {
     if (!std::exchange(turn_scheduled, true)) self->send(self, end_of_turn{});
@@ -196,9 +210,23 @@ void supervisor_state::on_commit_wanted(commit_wanted& m) {
 }
 
 void supervisor_state::send_commits() {
+  if (exactly_once) exactly_once->begin(consumer, at == step::committing);
   if (commits.empty()) return;
   failpoint("before_commit");
   consumer->commit(std::exchange(commits, {}));
+}
+
+void supervisor_state::on_transaction_ended(const transaction_ended& m) {
+  const auto ended = exactly_once->settle(m);
+  if (ended.start_again) {
+    uncertain = true;
+    if (at == step::running) begin_drain(drain_for::restart);
+    if (at == step::committing) leave_partitions();
+    return; // its readers get no answer: they end, and are born again at the group's offsets
+  }
+  if (ended.again_in) self->delayed_send(self, *ended.again_in, end_of_turn{});
+  on_commits_ended({ended.reports});
+  if (at != step::leaving) send_commits();
 }
 
 void supervisor_state::on_commits_ended(const commits_ended& m) {
@@ -226,15 +254,20 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
     leave_partitions();
     return;
   }
-  if (at == step::running && !commit_armed &&
-      std::any_of(members.begin(), members.end(), [](const member& p) { return p.dirty; })) {
-    commit_armed = true;
-    self->delayed_send(self, commit_every, commit_tick{});
-  }
+  if (at == step::running &&
+      std::any_of(members.begin(), members.end(), [](const member& p) { return p.dirty; }))
+    arm_commit();
+}
+
+void supervisor_state::arm_commit() {
+  if (std::exchange(commit_armed, true)) return;
+  self->delayed_send(self, exactly_once ? transaction_every : commit_every, commit_tick{});
 }
 
 void supervisor_state::leave_partitions() {
   at = step::leaving;
+  uncertain = false;
+  if (exactly_once) exactly_once->end_assignment();
   const auto now = std::chrono::steady_clock::now();
   for (std::size_t i = 0; i < members.size(); ++i) {
     pool->drop_partition(static_cast<flow::partition_index>(i), now);
@@ -313,6 +346,18 @@ void supervisor_state::quit_now() {
   self->quit();
 }
 
+void supervisor_state::open() {
+  if (spec.guarantee == config::guarantee::exactly_once && !exactly_once) {
+    auto made = transactions::open(seat, spec);
+    if (!made) {
+      self->send(self, consumer_opened{nullptr, made.failure()});
+      return;
+    }
+    exactly_once = std::move(made).value();
+  }
+  open_consumer(seat);
+}
+
 caf::behavior supervisor_state::make_behavior(services* s, config::actor what, caf::actor above,
                                               caf::actor out) {
   shared = s;
@@ -330,7 +375,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
       false};
   born = std::chrono::steady_clock::now();
   set_up_pool();
-  open_consumer(seat);
+  open();
   self->set_down_handler([this](caf::down_msg& m) { on_down(m); });
   // Linked both ways so that none outlives the supervisor; a child's death is on_down's business. An order
   // without a source is no child's either.
@@ -377,6 +422,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
       },
       [this](commit_wanted& m) { on_commit_wanted(m); },
       [this](const commits_ended& m) { on_commits_ended(m); },
+      [this](const transaction_ended& m) { on_transaction_ended(m); },
       [this](const position_lost& m) {
         if (m.generation != generation) return;
         suspects.insert(m.where);
@@ -438,7 +484,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
       },
       [this](const try_again&) {
         if (!consumer) {
-          open_consumer(seat);
+          open();
           return;
         }
         if (at == step::leaving && members.empty() && purpose == drain_for::none && !assignment.empty())
@@ -452,7 +498,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
       [this](const reload_order& m) { reload(m.next); },
       [this](const who_is_there&) {
         roster all;
-        all.members.emplace_back("dead_letter_writer", writer);
+        if (writer) all.members.emplace_back("dead_letter_writer", writer);
         for (const auto& m : members)
           all.members.emplace_back("partition_reader", m.reader);
         for (const auto& x : slots)

@@ -3,6 +3,7 @@
 #include "actors/group.hpp"
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
+#include "actors/transactions.hpp"
 #include "actors/worker.hpp"
 #include "engine/json/extractor.hpp"
 #include "engine/policy/restart_budget.hpp"
@@ -35,7 +36,7 @@ struct supervisor_state {
   struct member { ///< one assigned partition
     topic_partition where;
     caf::actor reader; ///< none: it died
-    std::vector<flow::offset_ledger::slot> settled;
+    actors::settled settled;
     bool owed = false;      ///< its reader waits for more_wanted
     bool last_out = false;  ///< its last commit waits for an answer
     bool owes_last = false; ///< its last commit was asked for
@@ -54,6 +55,7 @@ struct supervisor_state {
   };
 
   // membership (supervisor.cpp)
+  void open();
   void on_assigned(const group_assigned& m);
   void on_positions(const positions_found& m);
   void find_again(bool first);
@@ -62,7 +64,9 @@ struct supervisor_state {
   void take_last_commits();
   void on_commit_wanted(commit_wanted& m);
   void on_commits_ended(const commits_ended& m);
+  void on_transaction_ended(const transaction_ended& m);
   void send_commits();
+  void arm_commit();
   void leave_partitions();
   void on_readers_gone();
   void on_down(const caf::down_msg& m);
@@ -80,6 +84,9 @@ struct supervisor_state {
   void on_worker_down(std::size_t index);
   void on_deadlines();
   void perform(std::vector<flow::action>& actions);
+  std::optional<error> address(std::vector<outgoing>& events);
+  void hold(const flow::publish_events& what);
+  void hold(const flow::write_dead_letter& what);
   void ask_publish(const flow::publish_events& what);
   void ask_bury(const flow::write_dead_letter& what);
   void tell(const flow::notice& what);
@@ -116,6 +123,8 @@ struct supervisor_state {
   bool was_lost = false, told_joined = false, abandoned = false, stopping = false;
   bool only_writes_left = false; ///< of a drain: no call runs any more
   std::vector<kafka::commit_request> commits;
+  std::unique_ptr<transactions> exactly_once; ///< none: with at_least_once
+  bool uncertain = false; ///< whether the last transaction committed: only the group's offsets can tell
 
   std::optional<flow::dispatcher> pool;
   std::shared_ptr<call_route> route;

@@ -72,7 +72,7 @@ void supervisor_state::set_up_pool() {
   else
     route->how = std::get<config::simulate_handler>(spec.handler);
   resize(spec.pool.workers);
-  spawn_writer();
+  if (spec.guarantee == config::guarantee::at_least_once) spawn_writer();
 }
 
 void supervisor_state::spawn_writer() {
@@ -246,19 +246,28 @@ void supervisor_state::on_deadlines() {
 }
 
 void supervisor_state::perform(std::vector<flow::action>& todo) {
-  for (auto& a : todo) {
-    if (auto* p = std::get_if<flow::publish_events>(&a)) {
-      ask_publish(*p);
-    } else if (auto* d = std::get_if<flow::write_dead_letter>(&a)) {
+  for (std::size_t i = 0; i < todo.size(); ++i) { // what is held back is done at once, which may add to it
+    const auto a = std::move(todo[i]);
+    if (const auto* p = std::get_if<flow::publish_events>(&a)) {
+      if (exactly_once)
+        hold(*p);
+      else
+        ask_publish(*p);
+    } else if (const auto* d = std::get_if<flow::write_dead_letter>(&a)) {
       count.dead->add();
       log::warning("dead_letter", d->why.reason,
                    {{"actor", actor.name},
                     {"event_id", d->event->id()},
                     {"attempts", static_cast<std::int64_t>(d->why.attempts)},
                     {"error_type", d->why.error_class}});
-      ask_bury(*d);
+      if (exactly_once)
+        hold(*d);
+      else
+        ask_bury(*d);
     } else if (const auto* done = std::get_if<flow::event_done>(&a)) {
-      members[done->partition].settled.push_back(done->slot);
+      auto& of = members[done->partition].settled;
+      of.slots.push_back(done->slot);
+      if (exactly_once) of.held_bytes.push_back(exactly_once->bytes_of(*done));
       if (done->event->timestamp_ms >= 0)
         count.age->observe(
             static_cast<double>(std::max<std::int64_t>(0, wall_ms() - done->event->timestamp_ms)) / 1000);
@@ -269,22 +278,40 @@ void supervisor_state::perform(std::vector<flow::action>& todo) {
   todo.clear();
 }
 
+/// Fills in topic and key where the handler left them to the config.
+std::optional<error> supervisor_state::address(std::vector<outgoing>& events) {
+  const config::publish by = spec.publish.value_or(config::publish{});
+  for (auto& event : events) {
+    if (event.topic.empty()) event.topic = by.topic;
+    if (event.key || by.key.empty() || !event.value) continue;
+    // It would be published, but in no order: that is not what the config says.
+    if (!publish_key->read(*event.value) || !(*publish_key)[0].has_text())
+      return error{errc::too_large, "publish.key " + by.key + " is not in the event to publish"};
+    event.key = (*publish_key)[0].text;
+  }
+  return std::nullopt;
+}
+
+/// The key goes on at once: from here on the ledger and the transaction see to it.
+void supervisor_state::hold(const flow::publish_events& what) {
+  auto events = what.events;
+  const auto unaddressed = address(events);
+  if (!unaddressed) exactly_once->hold(what, std::move(events));
+  pool->published(what.id, unaddressed, std::chrono::steady_clock::now(), wall_ms(), actions);
+}
+
+void supervisor_state::hold(const flow::write_dead_letter& what) {
+  exactly_once->hold(what);
+  pool->dead_letter_written(what.id, std::chrono::steady_clock::now(), actions);
+}
+
 void supervisor_state::ask_publish(const flow::publish_events& what) {
   const config::publish by = spec.publish.value_or(config::publish{});
   publish_request request{what.id, what.events, by.acks, by.timeout, caf::actor_cast<caf::actor>(self)};
-  for (auto& event : request.events) {
-    if (event.topic.empty()) event.topic = by.topic;
-    if (event.key || by.key.empty() || !event.value) continue;
-    if (publish_key->read(*event.value) && (*publish_key)[0].has_text()) {
-      event.key = (*publish_key)[0].text;
-    } else {
-      // It would be published, but in no order: that is not what the config says.
-      self->send(self, published{what.id, error{errc::too_large, "publish.key " + by.key +
-                                                                     " is not in the event to publish"}});
-      return;
-    }
-  }
-  self->send(publisher, std::move(request));
+  if (const auto unaddressed = address(request.events))
+    self->send(self, published{what.id, unaddressed});
+  else
+    self->send(publisher, std::move(request));
 }
 
 void supervisor_state::ask_bury(const flow::write_dead_letter& what) {
@@ -341,16 +368,13 @@ void supervisor_state::after() {
 /// gauges.
 void supervisor_state::end_turn() {
   for (auto& m : members) {
-    if (m.settled.empty()) continue;
-    if (m.reader) self->send(m.reader, settled{std::exchange(m.settled, {})});
-    m.settled.clear();
+    if (m.settled.slots.empty()) continue;
+    auto done = std::exchange(m.settled, {});
+    if (m.reader) self->send(m.reader, std::move(done));
     m.dirty = true;
-    if (!commit_armed) {
-      commit_armed = true;
-      self->delayed_send(self, milliseconds{200}, commit_tick{});
-    }
+    arm_commit();
   }
-  if (at == step::running || at == step::committing) send_commits();
+  if (at != step::leaving) send_commits();
   const auto busy = busy_slots();
   count.busy->set(static_cast<double>(busy));
   count.free->set(static_cast<double>(idle.size()));

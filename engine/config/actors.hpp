@@ -26,6 +26,9 @@ void check_rules_within(const cast_member& who, problem_list& problems);
 /// What must hold between actors: groups, and where counts go.
 void check_rules_between(const std::vector<cast_member>& all, problem_list& problems);
 
+/// What an actor wants that not every broker has.
+void check_rules_with_kafka(const node& root, const std::vector<cast_member>& all, problem_list& problems);
+
 /// As the engine sees it.
 actor to_actor(const cast_member& who, const problem_list& problems);
 

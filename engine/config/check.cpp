@@ -325,8 +325,6 @@ void checker::single(const node& n, const field& f, const std::string& path) {
     break;
   case type::choice:
     why = choice_complaint(n, f, path);
-    if (!why && n.text == "exactly_once")
-      why = "guarantee: exactly_once is not available yet; write at_least_once";
     break;
   case type::counted:
     why = template_complaint(n, path, "{value}");

@@ -105,7 +105,9 @@ constexpr field table[]{
     row("actor", "breaker", t::section, "When the pool pauses because too much fails.").of(handles).reloads(),
     row("actor", "dlq", t::section, "Where events go that cannot be processed.").of(handles),
     row("actor", "publish", t::section, "Where the handler's events go.").of(handles),
-    row("actor", "guarantee", t::choice, "What is promised of the events that the handler publishes.")
+    row("actor", "guarantee", t::choice,
+        "What is promised of the events that the handler publishes: exactly_once commits them, dead "
+        "letters and the input's offsets in one Kafka transaction.")
         .or_else("at_least_once")
         .among("at_least_once|exactly_once")
         .of(handles),

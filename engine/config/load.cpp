@@ -178,6 +178,7 @@ loaded load(const inputs& from) {
   for (const auto& who : cast)
     check_rules_within(who, problems);
   check_rules_between(cast, problems);
+  check_rules_with_kafka(root, cast, problems);
 
   loaded out;
   if (!problems.any_errors() && whole) out.config = to_settings(root, cast, problems);

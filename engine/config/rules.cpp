@@ -62,6 +62,16 @@ void check_pool(const cast_member& who, problem_list& problems) {
                                  "); raise it, or leave it out");
 }
 
+/// What is published outside of a transaction's reach would not be exactly once.
+void check_guarantee(const cast_member& who, problem_list& problems) {
+  const reader from{&who.keys, "actor"};
+  if (from.text("guarantee") != "exactly_once") return;
+  const auto* acks = from.in("publish").find("acks");
+  if (acks && acks->scalar() && acks->text == "1")
+    problems.error(acks->at, "exactly_once needs publish.acks: all: what one broker alone has taken may be "
+                             "gone when the transaction commits");
+}
+
 void check_retry(const cast_member& who, problem_list& problems) {
   const auto retry = reader{&who.keys, "actor"}.in("retry");
   const auto* max = retry.find("max");
@@ -147,6 +157,7 @@ void check_rules_within(const cast_member& who, problem_list& problems) {
     check_loops(who, problems);
     check_dlq_names(who, problems);
     check_pool(who, problems);
+    check_guarantee(who, problems);
     check_retry(who, problems);
   }
   if (who.kind == ingests) check_ingest(who, problems);
@@ -175,6 +186,19 @@ void check_rules_between(const std::vector<cast_member>& all, problem_list& prob
   for (const auto& [name, members] : groups)
     check_group(members, problems);
   check_addresses(all, problems);
+}
+
+void check_rules_with_kafka(const node& root, const std::vector<cast_member>& all, problem_list& problems) {
+  if (reader{&root, ""}.in("kafka").texts("brokers") != std::vector<std::string>{"embedded"}) return;
+  for (const auto& who : all) {
+    const reader from{&who.keys, "actor"};
+    const auto* promised = from.find("guarantee");
+    if (who.kind == handles && promised && from.text("guarantee") == "exactly_once")
+      problems.error(promised->at,
+                     "the embedded broker only pretends to have transactions: it commits no offsets "
+                     "in them, and what was aborted stays readable; use a real broker, or "
+                     "at_least_once");
+  }
 }
 
 } // namespace troupe::config

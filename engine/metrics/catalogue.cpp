@@ -40,6 +40,9 @@ constexpr std::array entries{
                     "Offsets that were gone before they could be read (retention, a recreated topic)."},
     catalogue_entry{"troupe_rebalances_total", counter, "Rebalances of the consumer group seen here."},
     catalogue_entry{"troupe_offset_commits_total", counter, "Offset commits per partition, by result."},
+    catalogue_entry{"troupe_transactions_total", counter,
+                    "Transactions of an actor with exactly_once, by result: committed, aborted, unknown "
+                    "(what the group committed then says which)."},
     catalogue_entry{"troupe_backpressure_pauses_total", counter,
                     "Times a partition was left unread because its window or its pool was full."},
     catalogue_entry{"troupe_config_reloads_total", counter, "Reloads of the configuration, by result."},
@@ -67,6 +70,8 @@ constexpr std::array entries{
                     "Time a runnable event waited until a worker took it."},
     catalogue_entry{"troupe_event_age_seconds", histogram,
                     "Age of an event, by its timestamp, when it was done."},
+    catalogue_entry{"troupe_transaction_duration_seconds", histogram,
+                    "Duration of one transaction: publishing, offsets, commit."},
     catalogue_entry{"troupe_redis_flush_duration_seconds", histogram,
                     "Duration of one flush of counts and position to Redis."},
 

@@ -72,7 +72,6 @@ INSTANTIATE_TEST_SUITE_P(
         bad_line{"retry: { backoff: zzz }", "23+3", "write one of constant, linear, quadratic, exponential"},
         bad_line{"breaker: { failure_ratio: 0 }", "31+1", "must be between 0.001 and 1, not 0"},
         bad_line{"dlq: { create: yes }", "20+3", "'yes' is neither true nor false"},
-        bad_line{"guarantee: exactly_once", "16+12", "exactly_once is not available yet"},
         bad_line{"guarantee: twice", "16+5", "write one of at_least_once, exactly_once"}));
 
 INSTANTIATE_TEST_SUITE_P(

@@ -38,6 +38,19 @@ TEST(ConfigRules, max_workers_is_never_below_workers) {
               HasSubstr("smaller than workers (8)"));
 }
 
+TEST(ConfigRules, exactly_once_publishes_with_all_acks_on_a_broker_that_has_transactions) {
+  const auto with = [](const std::string& more) {
+    return inventory_with("guarantee: exactly_once\n    publish: { topic: out" + more + " }");
+  };
+  EXPECT_EQ(worker_of(load_text(with(""))).guarantee, guarantee::exactly_once);
+  EXPECT_TRUE(load_text(with(", acks: all")).config);
+  EXPECT_THAT(only(load_text(with(", acks: 1"))), HasSubstr("exactly_once needs publish.acks: all"));
+  EXPECT_THAT(only(load_text(with("") + "kafka: { brokers: embedded }\n")),
+              StartsWith("7:16+12 the embedded broker only pretends to have transactions"));
+  EXPECT_TRUE(
+      load_text(inventory_with("guarantee: at_least_once") + "kafka: { brokers: embedded }\n").config);
+}
+
 TEST(ConfigRules, one_group_reads_a_topic_for_one_actor) {
   EXPECT_THAT(only(cast_of(worker("a", "topic: t, group: g") + worker("b", "topic: [s, t], group: g"))),
               StartsWith("5:41+1 actors.a (shop.yaml:4) reads 't' in this group too"));

@@ -136,6 +136,6 @@ class Lane:
 
     def _assert_published(self, seen):
         """What a handler answered, its event's value, lies in the topic that it was for."""
-        published = {record.value for record in self.kafka.read(self.out, headers=False)}
+        published = {record.value for record in self.kafka.read(self.out)}
         missing = {call.id for call in seen.calls if call.succeeded and call.value not in published}
         assert not missing, f"L: {len(missing)} events were handled and not published: {sorted(missing)[:5]}"

@@ -1,0 +1,257 @@
+"""guarantee: exactly_once. What is published, dead letters and the input's offsets come in one transaction; what is
+finished beyond the first unfinished event is held back."""
+
+import json
+import signal
+
+import pytest
+
+from support.chain import Chain, assert_once_in_order, numbered
+from support.waiting import eventually, stays
+from support.working import told
+
+
+@pytest.fixture
+def chain(kafka, engines, name):
+    return Chain(kafka, engines, name)
+
+
+def single(chain, **changes):
+    """The first actor of the chain alone."""
+    return {"first": {**chain.actors(**changes)["first"], "consume": {
+        "topic": chain.source, "group": chain.source, **changes.get("consume", {})}}}
+
+
+@pytest.mark.limit(120)
+def test_every_event_comes_out_of_a_chain_once_and_in_the_order_of_its_key(chain, kafka):
+    engine = chain.engine().start_and_join()
+    with chain.load(per_second=1000) as load:
+        eventually(lambda: len(load.sent) >= 5000, 30, "5,000 events")
+    chain.assert_exact(load.sent)
+    assert engine.metric("troupe_transactions_total", result="committed", actor="second") > 0
+    assert engine.metric("troupe_transaction_duration_seconds_count", actor="first") > 0
+    assert engine.metric("messaging_client_sent_messages_total") == 2 * len(load.sent)
+    assert engine.stop() == 0
+
+
+def test_what_finished_out_of_order_waits_unwritten_for_what_is_before_it(chain, kafka, effects, tmp_path):
+    gate = tmp_path / "gate"
+    engine = chain.engine(single(chain)).start_and_join()
+    sent = kafka.produce(chain.source, [numbered(0, 0, hang_until_file=str(gate))])
+    sent += kafka.produce(chain.source, [numbered(n, n) for n in range(1, 301)])
+    effects.wait_done(sent[1:])
+    others = [s for s in sent if s.partition != 0]
+    eventually(lambda: len(kafka.read(chain.between)) == len(others), 20, "the other partitions go on")
+    stays(lambda: len(kafka.read(chain.between, "read_uncommitted")) == len(others), 2, "partition 0 is held back")
+    assert kafka.committed(chain.source, chain.source)[0] in (None, 0)
+    gate.touch()
+    eventually(lambda: len(kafka.read(chain.between)) == len(sent), 20, "all are there")
+    records = kafka.read(chain.between)
+    assert_once_in_order(records, sent)
+    of_first = [json.loads(r.value)["n"] for r in records if r.header("source").startswith(f"{chain.source}/0/")]
+    by_partition = {p: [json.loads(r.value)["n"] for r in records if r.partition == p
+                        and r.header("source").startswith(f"{chain.source}/0/")] for p in range(3)}
+    assert sorted(of_first) == [s for s in range(0, 301, 3)]
+    assert all(numbers == sorted(numbers) for numbers in by_partition.values()), "in the order of the source"
+    assert engine.stop() == 0
+
+
+def test_a_failing_key_holds_back_its_partition_within_the_window_and_loses_nothing(chain, kafka, effects, tmp_path):
+    gate = tmp_path / "mended"
+    sent = kafka.produce(chain.source, [numbered(0, 0, fail="transient", fail_until_file=str(gate))])
+    sent += kafka.produce(chain.source, [numbered(n, 3 * n) for n in range(1, 201)])
+    engine = chain.engine(single(chain, consume={"window": 50})).start_and_join()
+    eventually(lambda: len(effects.done()) == 49, 20, "the window is used up")
+    stays(lambda: len(effects.done()) == 49 and not kafka.read(chain.between), 2, "and nothing comes out")
+    pid = engine.pid
+    engine.kill()
+    engine.start_and_join()
+    gate.touch()
+    eventually(lambda: len(kafka.read(chain.between)) >= len(sent), 40, "all are there")
+    assert_once_in_order(kafka.read(chain.between), sent)
+    assert len({call.id for call in effects.read() if call.pid == pid}) <= 50
+    assert engine.stop() == 0
+
+
+def test_outputs_held_back_count_in_window_bytes(chain, kafka, effects, tmp_path):
+    gate = tmp_path / "gate"
+    sent = kafka.produce(chain.source, [numbered(0, 0, hang_until_file=str(gate))])
+    sent += kafka.produce(chain.source, [numbered(n, 3 * n, publish_bytes=100_000) for n in range(1, 101)])
+    engine = chain.engine(single(chain, consume={"window_bytes": "1MiB"}, pool={"workers": 2})).start_and_join()
+    eventually(lambda: len(effects.done()) >= 10, 20, "as many outputs as the window takes")
+    # What was read in one batch before the first output was held is in it too.
+    stays(lambda: len(effects.done()) < len(sent) - 1 or engine.memory_mb() < 200, 2, "it stays within its bounds")
+    gate.touch()
+    eventually(lambda: len(kafka.read(chain.between)) == len(sent), 30, "all are there")
+    assert engine.stop() == 0
+
+
+@pytest.mark.limit(90)
+def test_a_dead_letter_is_written_once_with_the_offset_though_the_process_is_killed(chain, kafka, effects):
+    events = [numbered(n, n % 90, **({"fail": "permanent"} if n % 50 == 7 else {})) for n in range(1, 1001)]
+    sent = kafka.produce(chain.source, events)
+    dead = {s.value for s, e in zip(sent, events) if b"permanent" in e.value}
+    engine = chain.engine(single(chain, dlq={"flood": {"ratio": 1.0, "run": 100000}}))
+    engine.environment["TROUPE_FAILPOINT"] = "txn_committed:2"
+    engine.start()
+    assert engine.wait(40) == -signal.SIGKILL
+    del engine.environment["TROUPE_FAILPOINT"]
+    engine.start_and_join(within=40)
+    kafka.wait_all_committed(chain.source, chain.source)
+    assert_once_in_order(kafka.read(chain.between), [s for s in sent if s.value not in dead])
+    letters = kafka.read(f"{chain.source}.first.dlq")
+    assert sorted(r.value for r in letters) == sorted(dead)
+    assert {r.header("error-class") for r in letters} == {"told"}
+    assert engine.stop() == 0
+
+
+@pytest.mark.parametrize("limit", ["of the client", "of the broker"])
+def test_an_output_that_is_too_large_becomes_a_dead_letter_and_takes_no_other_with_it(chain, kafka, limit):
+    actors = single(chain)
+    if limit == "of the broker":
+        small = kafka.create_topic(f"{chain.between}-small", 3, max_message_bytes=2000)
+        actors["first"]["publish"] = {"topic": small}
+    else:
+        small = chain.between
+    size = 5000 if limit == "of the broker" else 2_000_000
+    events = [numbered(n, n, **({"publish_bytes": size} if n == 50 else {})) for n in range(1, 101)]
+    sent = kafka.produce(chain.source, events)
+    engine = chain.engine(actors).start_and_join()
+    eventually(lambda: len(kafka.read(small)) == 99, 40, "the others")
+    assert_once_in_order(kafka.read(small), [s for s in sent if b"publish_bytes" not in s.value])
+    [letter] = kafka.read_when(f"{chain.source}.first.dlq", 1)
+    assert letter.header("error-class") == "too_large" and letter.header("attempts") == "1"
+    assert letter.value == sent[49].value and letter.header("original-offset") == str(sent[49].offset)
+    kafka.wait_all_committed(chain.source, chain.source)
+    assert engine.metric("troupe_dlq_messages_total", error_type="too_large") == 1
+    assert engine.stop() == 0
+
+
+def test_a_dead_letter_that_is_too_large_becomes_an_envelope(chain, kafka):
+    dlq = kafka.create_topic(f"{chain.source}.first.dlq", 3, max_message_bytes=3000)
+    sent = kafka.produce(chain.source, [told(b"k", 0, n=1, fail="permanent", padding="x" * 20_000), numbered(2, 0)])
+    engine = chain.engine(single(chain)).start_and_join()
+    kafka.wait_all_committed(chain.source, chain.source)
+    [letter] = kafka.read(dlq)
+    assert letter.header("payload-envelope") == "1"
+    assert json.loads(letter.value)["size"] == len(sent[0].value)
+    assert_once_in_order(kafka.read(chain.between), sent[1:])
+    assert engine.stop() == 0
+
+
+@pytest.mark.limit(60)
+def test_where_the_topic_is_missing_everything_waits_and_nothing_is_lost(chain, kafka):
+    actors = single(chain)
+    actors["first"]["publish"] = {"topic": f"{chain.between}-late", "timeout": "2s"}
+    sent = kafka.produce(chain.source, [numbered(n, n) for n in range(100)])
+    engine = chain.engine(actors).start_and_join()
+    eventually(lambda: engine.metric("troupe_transactions_total", result="aborted") >= 2, 30, "it tries")
+    assert not any(kafka.committed(chain.source, chain.source).values())
+    late = kafka.create_topic(f"{chain.between}-late", 3)
+    eventually(lambda: len(kafka.read(late)) == len(sent), 30, "all are there")
+    assert_once_in_order(kafka.read(late), sent)
+    assert engine.stop() == 0
+
+
+@pytest.mark.limit(150)
+def test_a_second_process_joins_and_leaves_under_load(chain, kafka, effects):
+    first, second = chain.engine(), chain.engine()
+    first.start_and_join()
+    with chain.load() as load:
+        for _ in range(2):
+            second.start_and_join()
+            pid = second.pid
+            eventually(lambda: sum(c.pid == pid for c in effects.read()) >= 200, 30, "the second works too")
+            assert second.stop() == 0
+            seen = len(effects.read())
+            eventually(lambda: len(effects.read()) >= seen + 300, 30, "the first goes on alone")
+    chain.assert_exact(load.sent)
+    assert first.stop() == 0
+
+
+@pytest.mark.limit(150)
+@pytest.mark.parametrize("point", ["txn_published", "txn_offsets_sent"])
+def test_a_process_that_froze_in_a_transaction_writes_nothing_over_its_successor(chain, kafka, effects, point):
+    frozen, second = chain.engine(single(chain)), chain.engine(single(chain))
+    frozen.environment["TROUPE_FAILPOINT"] = f"{point}:4:{signal.SIGSTOP.value}"
+    with chain.load() as load:
+        frozen.start()
+        eventually(lambda: state(frozen) == "T", 40, "it froze in a transaction", 0.01)
+        second.start_and_join(within=40)
+        # What its offsets say is told only when the frozen one's transaction has timed out.
+        eventually(lambda: sum(call.pid == second.pid for call in effects.read()) >= 300, 60, "the second took over")
+        frozen.signal(signal.SIGCONT)
+        seen = len(kafka.read(chain.between))
+        eventually(lambda: len(kafka.read(chain.between)) >= seen + 500, 30, "work goes on", 0.5)
+    eventually(lambda: len(kafka.read(chain.between)) >= len(load.sent), 60, "all are there", 0.5)
+    kafka.wait_all_committed(chain.source, chain.source)
+    assert_once_in_order(kafka.read(chain.between), load.sent)
+    assert frozen.stop() == 0 and second.stop() == 0
+
+
+def state(engine):
+    with open(f"/proc/{engine.pid}/stat") as file:
+        return file.read().rpartition(") ")[2].split()[0]
+
+
+@pytest.mark.limit(120)
+def test_a_stop_under_load_commits_what_is_done_and_leaves_no_transaction_open(chain, kafka, effects):
+    engine = chain.engine()
+    with chain.load() as load:
+        for _ in range(3):
+            seen = len(effects.read())
+            engine.start()
+            eventually(lambda: len(effects.read()) >= seen + 400, 40, "work is in flight")
+            assert engine.stop(10) == 0
+    assert len(kafka.read(chain.sink)) == len(kafka.read(chain.sink, "read_uncommitted")), "nothing was aborted"
+    engine.start_and_join()
+    chain.assert_exact(load.sent)
+    assert engine.stop() == 0
+
+
+@pytest.mark.limit(120)
+def test_two_processes_of_one_instance_are_told_so_and_still_write_each_event_once(chain, kafka, effects):
+    first, second = chain.engine(instance="twin"), chain.engine(instance="twin")
+    first.start_and_join()
+    with chain.load() as load:
+        eventually(lambda: len(effects.read()) >= 300, 30, "the first works")
+        second.start_and_join()
+        transactional_id = f"{first.config['app']}.first.twin"
+        eventually(lambda: first.logged("error", transactional_id, "`instance`") or
+                   second.logged("error", transactional_id, "`instance`"), 30, "one of them says what is wrong")
+        eventually(lambda: len(effects.read()) >= 2000, 60, "work goes on")
+    assert sum(len(e.logged("error", "transaction_unknown")) for e in (first, second)) < 60, "they do not fight"
+    assert second.stop() == 0
+    chain.assert_exact(load.sent, within=90)
+    assert first.stop() == 0
+
+
+def test_the_transactional_id_is_made_of_app_actor_and_instance(chain, kafka):
+    from confluent_kafka import Producer
+    engine = chain.engine(single(chain), instance="one").start_and_join()
+    sent = kafka.produce(chain.source, [numbered(1, 1)])
+    eventually(lambda: len(kafka.read(chain.between)) == 1, 20, "it works")
+    twin = Producer({"bootstrap.servers": kafka.address, "transactional.id": f"{engine.config['app']}.first.one"})
+    twin.init_transactions(20)
+    sent += kafka.produce(chain.source, [numbered(2, 1)])
+    eventually(lambda: engine.logged("error", "instance"), 20, "it was fenced")
+    eventually(lambda: len(kafka.read(chain.between)) == 2, 30, "it takes the id back")
+    assert_once_in_order(kafka.read(chain.between), sent)
+    assert engine.stop() == 0
+
+
+def test_a_successor_of_the_same_instance_ends_the_dead_ones_transaction_at_once(chain, kafka, effects):
+    engine = chain.engine(single(chain), instance="one")
+    engine.environment["TROUPE_FAILPOINT"] = "txn_offsets_sent:1"
+    sent = kafka.produce(chain.source, [numbered(n, n) for n in range(100)])
+    engine.start()
+    assert engine.wait(30) == -signal.SIGKILL
+    written = kafka.read(chain.between, "read_uncommitted")
+    assert written and not kafka.read(chain.between), "it left a transaction open"
+    del engine.environment["TROUPE_FAILPOINT"]
+    engine.start_and_join()
+    # Far sooner than the 15 s and more that an open transaction may last.
+    eventually(lambda: len(kafka.read(chain.between)) == len(sent), 12, "all are there")
+    assert_once_in_order(kafka.read(chain.between), sent)
+    assert len(kafka.read(chain.between, "read_uncommitted")) == len(sent) + len(written), "the aborted ones are skipped"
+    assert engine.stop() == 0
