@@ -92,9 +92,9 @@ class Kafka:
         assert all(sent), f"{sent.count(None)} events were not acknowledged"
         return sent
 
-    def ends(self, topic):
-        """The end of the log of each partition."""
-        reader = self._reader("oracle")
+    def ends(self, topic, isolation="read_committed"):
+        """The end of the log of each partition; with `read_committed`, below the first open transaction."""
+        reader = self._reader("oracle", isolation)
         try:
             return {p: _answered(lambda p=p: reader.get_watermark_offsets(
                 confluent_kafka.TopicPartition(topic, p), timeout=20)[1]) for p in range(self.partitions(topic))}
@@ -104,7 +104,7 @@ class Kafka:
     def read(self, topic, isolation="read_committed"):
         """All that is in a topic now, in the order of its partitions' offsets; with `read_uncommitted` also what
         transactions have not committed or have aborted."""
-        ends = {p: end for p, end in self.ends(topic).items() if end > 0}
+        ends = {p: end for p, end in self.ends(topic, isolation).items() if end > 0}
         reader = self._reader("oracle", isolation)
         try:
             reader.assign([confluent_kafka.TopicPartition(topic, p, confluent_kafka.OFFSET_BEGINNING) for p in ends])
