@@ -7,8 +7,8 @@
 
 namespace troupe::json {
 
-/// The events in a body: the object itself, byte for byte, or the elements of an array. Nothing where the
-/// body is not JSON, or is neither.
+/// The events in a body: the object itself, or the elements of an array, byte for byte. Nothing where the
+/// body is not JSON as the extractor knows it, or is neither.
 std::optional<std::vector<std::string>> split_events(std::string_view body);
 
 } // namespace troupe::json
