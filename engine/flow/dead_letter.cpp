@@ -1,6 +1,7 @@
 #include "engine/flow/dead_letter.hpp"
 
 #include "engine/core/time.hpp"
+#include "engine/core/utf8.hpp"
 
 #include <openssl/evp.h>
 
@@ -51,22 +52,36 @@ std::string base64(std::string_view bytes) {
   return out;
 }
 
+/// As a JSON string; what is no UTF-8 becomes U+FFFD.
 std::string quoted(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
-    const auto u = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
+  while (!text.empty()) {
+    const auto length = utf8_length(text);
+    const auto u = static_cast<unsigned char>(text[0]);
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (u == '"' || u == '\\') {
+      out.append("\\").append(text.substr(0, 1));
     } else if (u < 0x20) {
       out += "\\u00";
       out += "0123456789abcdef"[u >> 4];
       out += "0123456789abcdef"[u & 15];
     } else {
-      out += c;
+      out += text.substr(0, length);
     }
+    text.remove_prefix(std::max<std::size_t>(1, length));
   }
   return out + '"';
+}
+
+constexpr std::size_t longest_topic = 249; ///< Kafka's own limit
+constexpr std::size_t longest_number = 19;
+
+/// Coordinates that came in with a header may be anything.
+bool is_whole_number(std::string_view text) {
+  return !text.empty() && text.size() <= longest_number &&
+         text.find_first_not_of("0123456789") == std::string_view::npos &&
+         (text.size() == 1 || text[0] != '0');
 }
 
 } // namespace
@@ -90,7 +105,9 @@ outgoing make_dead_letter(const record& event, std::string topic, const std::str
     return h && h->value;
   });
   for (const auto& h : event.headers) {
-    if (one_of(hop_headers, h.name) || (one_of(origin_headers, h.name) && !replayed)) continue;
+    if (one_of(hop_headers, h.name)) continue;
+    // Of several with one name the first holds.
+    if (one_of(origin_headers, h.name) && (!replayed || find(letter.headers, h.name))) continue;
     letter.headers.push_back(h);
   }
   const auto set = [&](std::string_view name, std::string value) {
@@ -128,10 +145,9 @@ outgoing make_envelope(const outgoing& letter, std::size_t head_bytes) {
   };
   const auto number = [&](std::string_view name) {
     auto text = origin(name);
-    const bool decimal = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-    return decimal ? text : std::string{"null"};
+    return is_whole_number(text) ? text : std::string{"null"};
   };
-  envelope.value = "{\"envelope\":1,\"topic\":" + quoted(origin("original-topic")) +
+  envelope.value = "{\"envelope\":1,\"topic\":" + quoted(origin("original-topic").substr(0, longest_topic)) +
                    ",\"partition\":" + number("original-partition") +
                    ",\"offset\":" + number("original-offset") + ",\"size\":" + std::to_string(whole.size()) +
                    ",\"sha256\":\"" + sha256_hex(whole) + "\",\"head_base64\":\"" +

@@ -127,6 +127,15 @@ TEST(DeadLetter, KeepsTheFirstHopsOriginAndNeverMultipliesHeaders) {
   }
 }
 
+TEST(DeadLetter, KeepsTheFirstOfSeveralOriginsWithOneName) {
+  auto twice = replayed(make_dead_letter(event(), "dlq", "g", "a", why), 1);
+  twice.headers.push_back({"original-topic", "another"});
+  twice.headers.push_back({"original-offset", std::nullopt});
+  const auto letter = make_dead_letter(twice, "dlq", "g", "a", why);
+  EXPECT_EQ(one(letter, "original-topic"), "order.placed");
+  EXPECT_EQ(one(letter, "original-offset"), "4711");
+}
+
 TEST(DeadLetter, HasItsOwnCoordinatesWhereSomeoneElsesHeadersLookLikeOurs) {
   auto e = event();
   e.headers.push_back({"original-topic", "elsewhere"}); // as the guide's own code writes it, and no more
@@ -202,6 +211,29 @@ TEST(Envelope, IsJsonWhateverTheHeadersSay) {
   EXPECT_TRUE(json["offset"].is_null());
   EXPECT_EQ(json["size"], 0);
   EXPECT_EQ(json["head_base64"], "");
+}
+
+record claiming(const std::string& topic, const std::string& number) {
+  auto e = event();
+  e.headers = {{"original-topic", topic},
+               {"original-partition", number},
+               {"original-offset", number},
+               {"original-timestamp", number},
+               {"original-group", ""}};
+  return e;
+}
+
+TEST(Envelope, IsJsonThoughATopicIsNoUtf8OrANumberStartsWithZeros) {
+  const auto envelope =
+      make_envelope(make_dead_letter(claiming("o\xC3\x28\xFF", "007"), "dlq", "g", "a", why));
+  const auto json = nlohmann::json::parse(*envelope.value);
+  EXPECT_EQ(json["topic"], "o\uFFFD(\uFFFD");
+  EXPECT_TRUE(json["offset"].is_null());
+}
+
+TEST(Envelope, IsSmallWhateverItsCoordinatesSay) {
+  const auto huge = claiming(std::string(500'000, 't'), std::string(500'000, '1'));
+  EXPECT_LT(make_envelope(make_dead_letter(huge, "dlq", "g", "a", why), 1000).value->size(), 3000U);
 }
 
 } // namespace
