@@ -115,6 +115,7 @@ struct commit_wanted {
 };
 struct commit_done {
   bool acknowledged;
+  bool too_large = false; ///< refused for the size of its metadata
 };
 struct position_lost {
   std::uint32_t generation;

@@ -113,6 +113,7 @@ caf::behavior partition_reader_state::make_behavior(reader_seat s) {
         commit(due.last);
       },
       [this](const commit_done& done) {
+        if (done.too_large) ledger->metadata_refused();
         ledger->commit_ended(done.acknowledged);
         const bool due = std::exchange(due_again, false);
         if (last_pending) {

@@ -18,6 +18,9 @@ constexpr milliseconds transaction_every{100};
 constexpr milliseconds goodbye{2000};
 /// What publishes and dead letters under way may take when no call runs any more.
 constexpr milliseconds last_writes{1000};
+constexpr std::string_view says_less = "; the next one records less of what is finished out of order (raise "
+                                       "the broker's offset.metadata.max.bytes "
+                                       "to 4096)";
 
 } // namespace
 
@@ -171,13 +174,15 @@ void supervisor_state::take_last_commits() {
   }
   self->delayed_send(self, goodbye, drain_bound{++drain_serial});
   last_awaited = 0;
-  for (auto& m : members) {
-    if (!m.reader) continue;
-    self->send(m.reader, commit_due{true});
-    m.owes_last = true;
-    ++last_awaited;
-  }
+  for (auto& m : members)
+    if (m.reader) ask_last_commit(m);
   if (last_awaited == 0) leave_partitions();
+}
+
+void supervisor_state::ask_last_commit(member& of) {
+  self->send(of.reader, commit_due{true});
+  of.owes_last = true;
+  ++last_awaited;
 }
 
 void supervisor_state::on_commit_wanted(commit_wanted& m) {
@@ -236,9 +241,10 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
     const auto which = std::find_if(members.begin(), members.end(),
                                     [&](const member& p) { return p.where == report.where; });
     if (which == members.end()) continue;
+    const bool too_large = report.failure && report.failure->code == errc::too_large;
     if (report.failure) {
       log::warning(
-          "commit_failed", report.failure->detail,
+          "commit_failed", report.failure->detail + std::string{too_large ? says_less : ""},
           {{"actor", actor.name}, {"topic", report.where.topic}, {"partition", report.where.partition}});
       which->dirty = true;
     } else {
@@ -247,8 +253,10 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
     if (std::exchange(which->first_commit, false)) continue;
     if (which->committing != report.offset) continue; // sent under a past assignment, answered late
     which->committing.reset();
-    if (which->reader) self->send(which->reader, commit_done{!report.failure});
-    if (std::exchange(which->last_out, false)) --commits_awaited;
+    if (which->reader) self->send(which->reader, commit_done{!report.failure, too_large});
+    if (!std::exchange(which->last_out, false)) continue;
+    --commits_awaited;
+    if (at == step::committing && too_large && which->reader) ask_last_commit(*which);
   }
   if (at == step::committing && last_awaited == 0 && commits_awaited == 0) {
     leave_partitions();

@@ -62,6 +62,7 @@ struct supervisor_state {
   void begin_drain(drain_for purpose);
   void check_drained();
   void take_last_commits();
+  void ask_last_commit(member& of);
   void on_commit_wanted(commit_wanted& m);
   void on_commits_ended(const commits_ended& m);
   void on_transaction_ended(const transaction_ended& m);

@@ -65,20 +65,27 @@ std::optional<std::string> from_base64(std::string_view in) {
 }
 
 constexpr std::size_t checksum_bytes = 4;
-constexpr std::size_t payload_limit = (metadata_limit - version.size()) / 4 * 3 - checksum_bytes;
+
+/// How much fits into a text of so many bytes, besides the checksum.
+std::size_t payload_limit(std::size_t text_limit) {
+  const auto bytes = text_limit < version.size() ? 0 : (text_limit - version.size()) / 4 * 3;
+  return bytes < checksum_bytes ? 0 : bytes - checksum_bytes;
+}
 
 } // namespace
 
-std::string encode_metadata(std::int64_t base, const std::vector<offset_run>& runs, std::size_t& taken) {
+std::string encode_metadata(std::int64_t base, const std::vector<offset_run>& runs, std::size_t& taken,
+                            std::size_t limit) {
   std::string payload;
   put_varint(payload, static_cast<std::uint64_t>(base));
   taken = 0;
+  const auto most = payload_limit(limit);
   auto last = base;
   for (const auto& run : runs) {
     std::string pair;
     put_varint(pair, static_cast<std::uint64_t>(run.begin - last));
     put_varint(pair, static_cast<std::uint64_t>(run.end - run.begin));
-    if (payload.size() + pair.size() > payload_limit) break;
+    if (payload.size() + pair.size() > most) break;
     payload += pair;
     last = run.end;
     ++taken;

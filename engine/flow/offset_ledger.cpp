@@ -124,12 +124,12 @@ std::vector<offset_ledger::finished_run> offset_ledger::finished_runs(std::int64
 
 namespace {
 
-std::string encode(std::int64_t base, const auto& runs, const auto& wanted, bool& all) {
+std::string encode(std::int64_t base, std::size_t limit, const auto& runs, const auto& wanted, bool& all) {
   std::vector<offset_run> plain;
   for (std::size_t i = 0; i < runs.size(); ++i)
     if (wanted(i)) plain.push_back(runs[i].run);
   std::size_t taken = 0;
-  auto text = encode_metadata(base, plain, taken);
+  auto text = encode_metadata(base, plain, taken, limit);
   all = taken == plain.size();
   return plain.empty() ? std::string{} : text;
 }
@@ -157,7 +157,7 @@ void offset_ledger::keep_heaviest(std::int64_t base, std::vector<finished_run>& 
     const auto half = fits + (most - fits + 1) / 2;
     bool all = false;
     encode(
-        base, runs, [&](std::size_t i) { return rank[i] < half; }, all);
+        base, metadata_bytes_, runs, [&](std::size_t i) { return rank[i] < half; }, all);
     if (all)
       fits = half;
     else
@@ -182,10 +182,10 @@ std::optional<offset_ledger::snapshot> offset_ledger::take_commit() {
   auto runs = finished_runs(out.offset);
   const auto every = [](std::size_t) { return true; };
   bool all = false;
-  out.metadata = encode(out.offset, runs, every, all);
+  out.metadata = encode(out.offset, metadata_bytes_, runs, every, all);
   if (!all) {
     keep_heaviest(out.offset, runs);
-    out.metadata = encode(out.offset, runs, every, all);
+    out.metadata = encode(out.offset, metadata_bytes_, runs, every, all);
   }
   recorded_total total{entries_[head].finished_events, entries_[head].finished_bytes, {}};
   if (out.offset > end_) total.ahead.push_back({end_, out.offset});
@@ -196,8 +196,14 @@ std::optional<offset_ledger::snapshot> offset_ledger::take_commit() {
   }
   pending_ = std::move(total);
   committing_ = out.offset;
+  pending_metadata_ = out.metadata.size();
   changed_ = false;
   return out;
+}
+
+void offset_ledger::metadata_refused() {
+  assert(pending_);
+  metadata_bytes_ = pending_metadata_ / 2;
 }
 
 bool offset_ledger::commit_ended(bool acknowledged) {

@@ -19,8 +19,9 @@ struct offset_run {
 /// The text that goes into a commit's metadata: what is finished beyond the committed offset. `t1:` and the
 /// base64 of the base, the runs as gap and length in LEB128, and a checksum.
 constexpr std::size_t metadata_limit = 4096; ///< the broker's own (offset.metadata.max.bytes)
-/// Takes as many runs as fit, lowest first; `taken` says how many.
-std::string encode_metadata(std::int64_t base, const std::vector<offset_run>& runs, std::size_t& taken);
+/// Takes as many runs as fit into `limit` bytes, lowest first; `taken` says how many.
+std::string encode_metadata(std::int64_t base, const std::vector<offset_run>& runs, std::size_t& taken,
+                            std::size_t limit = metadata_limit);
 /// Empty if it is foreign, torn, of another version, or for another base.
 std::vector<offset_run> decode_metadata(std::string_view metadata, std::int64_t base);
 
@@ -74,6 +75,9 @@ public:
   std::optional<snapshot> take_commit();
   /// The answer to the one under way. True if there is more to commit.
   bool commit_ended(bool acknowledged);
+  /// The broker takes no metadata as large as that of the one under way: the next ones have half of it, in
+  /// the end none, and what they can't record counts against the window. Before commit_ended.
+  void metadata_refused();
 
   [[nodiscard]] bool dirty() const { return changed_; }
   [[nodiscard]] bool commit_under_way() const { return pending_.has_value(); }
@@ -117,6 +121,8 @@ private:
   std::size_t admitted_events_ = 0, admitted_bytes_ = 0;
   recorded_total recorded_;
   std::optional<recorded_total> pending_;
+  std::size_t pending_metadata_ = 0; ///< bytes
+  std::size_t metadata_bytes_ = metadata_limit;
   bool changed_ = false;
   window_limits limits_;
   recording what_;

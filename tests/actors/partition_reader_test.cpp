@@ -137,6 +137,26 @@ TEST_F(PartitionReader, CommitsWhatWasFinishedWhileACommitWasUnderWay) {
   EXPECT_FALSE(me->has_next_message()) << "one tick, one commit";
 }
 
+TEST_F(PartitionReader, CommitsWithLessMetadataWhereTheBrokerFoundItTooLarge) {
+  start(wide);
+  const auto all = offers(20);
+  for (std::size_t i = 1; i < 20; i += 2)
+    settle(all, i, i + 1);
+  caf::anon_send(reader, commit_due{false});
+  auto wanted = commit();
+  ASSERT_TRUE(wanted && wanted->commit);
+  auto size = wanted->commit->metadata.size();
+  while (size > 0) {
+    caf::anon_send(reader, commit_done{false, true});
+    caf::anon_send(reader, commit_due{false});
+    wanted = commit();
+    ASSERT_TRUE(wanted && wanted->commit);
+    EXPECT_EQ(wanted->commit->offset, 0);
+    ASSERT_LE(wanted->commit->metadata.size(), size / 2);
+    size = wanted->commit->metadata.size();
+  }
+}
+
 TEST_F(PartitionReader, ItsWindowIsOfBytesToo) {
   start({.events = 4096, .bytes = 10});
   const auto first = offer();

@@ -31,10 +31,10 @@ def behind_proxy(tmp_path_factory):
         at = "PLAINTEXT://127.0.0.1:{},PROXIED://127.0.0.1:{}"
         try:
             address = broker.start(
-                "--port", str(plain), "--", f"listeners={at.format(plain, second)},CONTROLLER://127.0.0.1:{controller}",
+                f"listeners={at.format(plain, second)},CONTROLLER://127.0.0.1:{controller}",
                 f"advertised.listeners={at.format(plain, proxy.port)}",
                 "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
-                f"controller.quorum.voters=1@127.0.0.1:{controller}")
+                f"controller.quorum.voters=1@127.0.0.1:{controller}", options=("--port", str(plain)))
             yield Kafka(address), proxy
         finally:
             broker.stop()

@@ -1,4 +1,5 @@
 #include "engine/flow/offset_ledger.hpp"
+#include "tests/engine/flow/metadata_text.hpp"
 
 #include <gtest/gtest.h>
 
@@ -12,38 +13,6 @@ std::string encode(std::int64_t base, const std::vector<offset_run>& runs) {
   auto text = encode_metadata(base, runs, taken);
   EXPECT_EQ(taken, runs.size());
   return text;
-}
-
-// The format written down a second time, so that texts can be made that encode_metadata never makes.
-std::string varint(std::uint64_t v) {
-  std::string out;
-  do {
-    const auto low = static_cast<char>(v % 128);
-    v /= 128;
-    out += static_cast<char>(low | (v > 0 ? 0x80 : 0));
-  } while (v > 0);
-  return out;
-}
-
-std::string text_of(std::string payload, const std::string& version = "t1:") {
-  std::uint32_t sum = 0x811C9DC5;
-  for (const char c : payload) {
-    sum ^= static_cast<std::uint8_t>(c);
-    sum *= 0x01000193;
-  }
-  for (unsigned shift = 0; shift < 32; shift += 8)
-    payload += static_cast<char>(sum >> shift & 255);
-  std::string bits;
-  for (const char c : payload)
-    for (int i = 7; i >= 0; --i)
-      bits += (static_cast<unsigned char>(c) >> i & 1) != 0 ? '1' : '0';
-  while (bits.size() % 6 != 0)
-    bits += '0';
-  std::string out = version;
-  for (std::size_t i = 0; i < bits.size(); i += 6)
-    out += "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[std::stoul(bits.substr(i, 6),
-                                                                                         nullptr, 2)];
-  return out;
 }
 
 TEST(CommitMetadata, ComesBackAsItWas) {
@@ -65,7 +34,7 @@ TEST(CommitMetadata, ComesBackAsItWas) {
 
 TEST(CommitMetadata, IsTheDocumentedFormat) {
   const std::vector<offset_run> runs{{1001, 1003}, {1500, 101'500}};
-  const auto text = text_of(varint(1000) + varint(1) + varint(2) + varint(497) + varint(100'000));
+  const auto text = metadata_text(varint(1000) + varint(1) + varint(2) + varint(497) + varint(100'000));
   EXPECT_EQ(encode(1000, runs), text);
   EXPECT_EQ(decode_metadata(text, 1000), runs);
 }
@@ -100,9 +69,9 @@ TEST(CommitMetadata, IsIgnoredWhenForeign) {
 
 TEST(CommitMetadata, IsIgnoredWhenOfAnotherVersion) {
   const auto payload = varint(5) + varint(1) + varint(2);
-  ASSERT_FALSE(decode_metadata(text_of(payload), 5).empty());
-  EXPECT_TRUE(decode_metadata(text_of(payload, "t2:"), 5).empty());
-  EXPECT_TRUE(decode_metadata(text_of(payload, "T1:"), 5).empty());
+  ASSERT_FALSE(decode_metadata(metadata_text(payload), 5).empty());
+  EXPECT_TRUE(decode_metadata(metadata_text(payload, "t2:"), 5).empty());
+  EXPECT_TRUE(decode_metadata(metadata_text(payload, "T1:"), 5).empty());
 }
 
 TEST(CommitMetadata, IsIgnoredForAnotherBase) {
@@ -117,13 +86,15 @@ TEST(CommitMetadata, IsIgnoredForAnotherBase) {
 TEST(CommitMetadata, IsIgnoredWhenItsNumbersMakeNoSense) {
   const auto huge = std::uint64_t{1} << 62;
   const auto base = varint(5);
-  EXPECT_TRUE(decode_metadata(text_of(base + varint(1) + varint(0)), 5).empty()) << "an empty run";
-  EXPECT_TRUE(decode_metadata(text_of(base + varint(1)), 5).empty()) << "a gap without a length";
-  EXPECT_TRUE(decode_metadata(text_of(base + varint(huge) + varint(huge)), 5).empty()) << "past every offset";
-  EXPECT_TRUE(decode_metadata(text_of(base + varint(~std::uint64_t{0}) + varint(1)), 5).empty());
-  EXPECT_TRUE(decode_metadata(text_of(base + varint(1) + varint(~std::uint64_t{0})), 5).empty());
-  EXPECT_TRUE(decode_metadata(text_of(""), 5).empty()) << "without a base";
-  EXPECT_TRUE(decode_metadata(text_of(std::string(40, '\xFF')), 5).empty()) << "a number without an end";
+  EXPECT_TRUE(decode_metadata(metadata_text(base + varint(1) + varint(0)), 5).empty()) << "an empty run";
+  EXPECT_TRUE(decode_metadata(metadata_text(base + varint(1)), 5).empty()) << "a gap without a length";
+  EXPECT_TRUE(decode_metadata(metadata_text(base + varint(huge) + varint(huge)), 5).empty())
+      << "past every offset";
+  EXPECT_TRUE(decode_metadata(metadata_text(base + varint(~std::uint64_t{0}) + varint(1)), 5).empty());
+  EXPECT_TRUE(decode_metadata(metadata_text(base + varint(1) + varint(~std::uint64_t{0})), 5).empty());
+  EXPECT_TRUE(decode_metadata(metadata_text(""), 5).empty()) << "without a base";
+  EXPECT_TRUE(decode_metadata(metadata_text(std::string(40, '\xFF')), 5).empty())
+      << "a number without an end";
 }
 
 TEST(CommitMetadata, TakesAnyBytesWithoutHarm) {
@@ -136,11 +107,24 @@ TEST(CommitMetadata, TakesAnyBytesWithoutHarm) {
     (void)decode_metadata("t1:" + noise, 0);
     // With a right checksum the numbers themselves are noise: whatever comes out is in order and not empty.
     auto last = std::int64_t{0};
-    for (const auto& run : decode_metadata(text_of(varint(0) + noise), 0)) {
+    for (const auto& run : decode_metadata(metadata_text(varint(0) + noise), 0)) {
       ASSERT_GE(run.begin, last);
       ASSERT_GT(run.end, run.begin);
       last = run.end;
     }
+  }
+}
+
+TEST(CommitMetadata, StaysWithinAnySmallerLimit) {
+  std::vector<offset_run> runs;
+  for (std::int64_t i = 0; i < 100; ++i)
+    runs.push_back({1'000'001 + i * 200, 1'000'002 + i * 200});
+  for (std::size_t limit = 0; limit < 400; ++limit) {
+    std::size_t taken = 0;
+    const auto text = encode_metadata(1'000'000, runs, taken, limit);
+    if (taken == 0) continue; // the base alone, which nobody commits
+    EXPECT_LE(text.size(), limit);
+    EXPECT_EQ(decode_metadata(text, 1'000'000).size(), taken);
   }
 }
 

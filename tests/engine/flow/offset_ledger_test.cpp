@@ -177,6 +177,34 @@ TEST(OffsetLedger, CountsRunsThatDoNotFitAgainstTheWindow) {
   EXPECT_EQ(ledger.room(), 8192U);
 }
 
+TEST(OffsetLedger, RecordsLessWhereTheBrokerTakesLessAndInTheEndNothing) {
+  for (const std::size_t broker_takes : {4095U, 1000U, 100U, 17U, 0U}) {
+    offset_ledger ledger{0, {}, {4000, 1U << 20}};
+    auto s = admit(ledger, 0, 4000);
+    for (std::int64_t o = 1; o < 4000; o += 2)
+      ledger.finish(s[o]);
+    auto c = ledger.take_commit();
+    int refusals = 0;
+    for (; c && c->metadata.size() > broker_takes; c = ledger.take_commit()) {
+      ASSERT_LT(++refusals, 12) << "for a broker that takes " << broker_takes;
+      ledger.metadata_refused();
+      EXPECT_TRUE(ledger.commit_ended(false)) << "it is to be committed again";
+    }
+    ASSERT_TRUE(c);
+    EXPECT_EQ(c->offset, 0);
+    EXPECT_GE(c->metadata.size() + 4, broker_takes < 17 ? 0 : broker_takes / 2) << "no less than need be";
+    ledger.commit_ended(true);
+    std::size_t recorded = 0;
+    for (const auto& run : decode_metadata(c->metadata, 0))
+      recorded += static_cast<std::size_t>(run.end - run.begin);
+    EXPECT_EQ(ledger.room(), recorded) << "what is not recorded counts against the window";
+    ledger.finish(s[0]);
+    const auto next = commit(ledger);
+    EXPECT_EQ(next.offset, 2);
+    EXPECT_LE(next.metadata.size(), broker_takes) << "it is remembered";
+  }
+}
+
 TEST(OffsetLedger, DoesNotLetShortRunsPushOutALongOneThatWasRecorded) {
   // Otherwise a crash would redeliver all 50,000, far more than the window.
   offset_ledger ledger{0, {}, {4096, 1U << 30}};

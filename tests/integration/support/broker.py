@@ -12,9 +12,9 @@ class Broker:
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
 
-    def start(self, *options):
-        """The address of the broker."""
-        return self._run("start", *options, check=True).stdout.strip()
+    def start(self, *settings, options=()):
+        """The address of the broker. Settings are KEY=VALUE, options those of the script."""
+        return self._run("start", *options, *(["--", *settings] if settings else []), check=True).stdout.strip()
 
     def stop(self):
         self._run("stop", check=False)
