@@ -108,7 +108,6 @@ class Shop:
 
 
 @pytest.mark.row(18)
-@pytest.mark.short
 @pytest.mark.limit(180)
 def test_a_wall_clock_that_jumps_moves_no_timer_and_no_count(
         kafka, engines, effects, redis_server, name, tmp_path, figure, whole):

@@ -39,8 +39,7 @@ def topic(kafka, name):
 
 
 @pytest.mark.row(19)
-@pytest.mark.short
-@pytest.mark.parametrize("sink", SINKS[1:])
+@pytest.mark.parametrize("sink", [SINKS[1], pytest.param(SINKS[2], marks=pytest.mark.short)])
 def test_lines_that_nobody_takes_are_counted_and_stop_nothing(kafka, engines, effects, topic, figure, sink):
     count, lines = 40_000, 20_000
     sent = kafka.produce(topic, events(count))

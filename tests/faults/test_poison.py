@@ -236,8 +236,8 @@ class Storm(Background):
 @pytest.mark.short
 @pytest.mark.limit(1000)
 def test_a_storm_of_poison_takes_no_more_memory_the_longer_it_lasts(
-        kafka, engines, effects, topic, figure, request, whole):
-    seconds = 600 if whole else 20
+        kafka, engines, effects, topic, figure, whole):
+    seconds = 600 if whole else 10
     retry = {"attempts": 4, "backoff": "constant", "initial": "10s" if whole else "1s", "jitter": 0.2}
     engine = engines({"storm": pool(topic, topic, retry=retry, pool={"workers": 4},
                                     dlq={"flood": NO_BRAKE})}).start_and_join()
