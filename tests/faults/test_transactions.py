@@ -61,31 +61,44 @@ def test_killed_at_random_in_a_chain(chain, kafka, effects, rng, whole, figure):
 
 
 @pytest.mark.row(2)
-@pytest.mark.limit(240)
-def test_an_answer_to_a_commit_that_comes_too_late(chain, kafka, engines, figure):
-    """The broker has committed, and the process gave up waiting for its answer: what it would publish again is known
-    only from the group's offsets. Frozen between the two, without losing its membership."""
+@pytest.mark.limit(300)
+def test_an_answer_to_a_commit_that_comes_too_late(chain, kafka, figure):
+    """The broker has committed, and the process gave up waiting for its answer: whether to publish again is known only
+    from the group's offsets. Frozen between the two, without losing its membership; it takes luck to hit that."""
     patient = {"brokers": kafka.address, "consumer": {"session.timeout.ms": 60000, "heartbeat.interval.ms": 1000}}
     engine = chain.engine({"first": chain.actors()["first"]}, kafka=patient)
-    engine.environment["TROUPE_FAILPOINT"] = f"txn_offsets_sent:3:{signal.SIGSTOP.value}"
-    with chain.load(per_second=200) as load:
-        engine.start()
-        eventually(lambda: state(engine) == "T", 60, "it froze before its commit", 0.01)
-        before = len(kafka.read(chain.between))
-        engine.signal(signal.SIGCONT)
-        pause(0.002)
-        engine.signal(signal.SIGSTOP)
-        pause(21)
-        committed = len(kafka.read(chain.between)) > before
-        engine.signal(signal.SIGCONT)
-        eventually(lambda: len(kafka.read(chain.between)) >= before + 1000, 60, "work goes on", 0.5)
+    hit = False
+    with chain.load(per_second=100) as load:
+        for moment in (0.002, 0.001, 0.003, 0.002, 0.004):
+            hit = freeze_in_a_commit(chain, kafka, engine, moment)
+            assert engine.stop() == 0
+            if hit:
+                break
+    del engine.environment["TROUPE_FAILPOINT"]
+    engine.start_and_join()
     eventually(lambda: len(kafka.read(chain.between)) >= len(load.sent), 60, "all are there", 0.5)
     kafka.wait_all_committed(chain.source, chain.source)
     assert_once_in_order(kafka.read(chain.between), load.sent)
-    unknown = len(engine.logged("error", "transaction_unknown"))
-    figure(f"frozen for 21 s in a commit ({'taken' if committed else 'not taken'} by the broker, "
-           f"{unknown} outcomes unknown): 0 of {len(load.sent)} events lost or twice", unknown=unknown)
+    assert hit, "in no round did the broker commit what the process gave up"
+    figure(f"frozen for 21 s in a commit that the broker took: 0 of {len(load.sent)} events lost or twice")
     assert engine.stop() == 0
+
+
+def freeze_in_a_commit(chain, kafka, engine, moment):
+    """True where the broker committed, and the process does not know it."""
+    engine.environment["TROUPE_FAILPOINT"] = f"txn_offsets_sent:3:{signal.SIGSTOP.value}"
+    engine.start()
+    eventually(lambda: state(engine) == "T", 60, "it froze before its commit", 0.01)
+    unknown = len(engine.logged("error", "transaction_unknown"))
+    before = len(kafka.read(chain.between))
+    engine.signal(signal.SIGCONT)
+    pause(moment)
+    engine.signal(signal.SIGSTOP)
+    pause(21)
+    taken = len(kafka.read(chain.between))
+    engine.signal(signal.SIGCONT)
+    eventually(lambda: len(kafka.read(chain.between)) > taken + 100, 60, "work goes on", 0.5)
+    return taken > before and len(engine.logged("error", "transaction_unknown")) > unknown
 
 
 def state(engine):

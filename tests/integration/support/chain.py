@@ -20,8 +20,9 @@ class Chain:
     def actors(self, **changes):
         """`changes` of both actors."""
         def step(begin, end):
-            return {"consume": {"topic": begin, "group": begin}, "handler": "effect.publish", "breaker": PATIENT_BREAKER,
-                    "pool": {"workers": 16}, "retry": {"attempts": 100, "backoff": "constant", "initial": "100ms"},
+            return {"consume": {"topic": begin, "group": begin}, "handler": "effect.publish",
+                    "breaker": PATIENT_BREAKER, "pool": {"workers": 16},
+                    "retry": {"attempts": 100, "backoff": "constant", "initial": "100ms"},
                     "publish": {"topic": end}, "guarantee": "exactly_once", **changes}
         return {"first": step(self.source, self.between), "second": step(self.between, self.sink)}
 
@@ -45,7 +46,7 @@ class Chain:
         self.kafka.wait_all_committed(self.source, self.source)
         between = self.kafka.read(self.between)
         assert_once_in_order(between, sent)
-        assert sorted(r.header("source") for r in between) == sorted(f"{s.topic}/{s.partition}/{s.offset}" for s in sent)
+        assert {r.header("source") for r in between} == {f"{s.topic}/{s.partition}/{s.offset}" for s in sent}
         assert_once_in_order(self.kafka.read(self.sink), sent)
 
 

@@ -161,7 +161,7 @@ NOT_YET = {confluent_kafka.KafkaError.NOT_LEADER_FOR_PARTITION, confluent_kafka.
 
 
 def _headers(message):
-    """confluent_kafka takes each null header's None without counting it; unpaid, the interpreter would run out of it."""
+    """confluent_kafka takes each null header's None without counting it; unpaid, the interpreter runs out of it."""
     headers = message.headers() or []
     for _, value in headers:
         if value is None:
