@@ -62,6 +62,8 @@ node read_files(const inputs& from, problem_list& problems, bool& whole) {
     if (root && !root->map()) {
       auto at = root->at;
       at.origin = origin;
+      at.line = std::max(at.line, 1); // of an empty file there is none
+      at.column = std::max(at.column, 1);
       problems.error(at, root->nothing()
                              ? "the file is empty; it starts with 'version: 1', 'app: NAME' and 'actors:'"
                              : "the file must be a map of keys such as 'version: 1', 'app: NAME' and "

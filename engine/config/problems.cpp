@@ -69,8 +69,9 @@ std::string quoted(std::string_view text) {
       out += "…";
       break;
     }
-    const auto n = std::max<std::size_t>(1, utf8_length(text));
-    if (static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7F)
+    const auto length = utf8_length(text);
+    const auto n = std::max<std::size_t>(1, length);
+    if (length == 0 || static_cast<unsigned char>(text[0]) < 0x20 || text[0] == 0x7F)
       out += '?';
     else
       out += text.substr(0, n);

@@ -103,6 +103,7 @@ TEST(ConfigOverrides, wrong_values_are_told_at_their_source) {
       ElementsAre("environment:0:0: the value is not a duration; write it as '500ms', '5s', '1m' or '48h'"));
   EXPECT_FALSE(with_set("actors.inventory.deadline", std::string{"5s\0", 3}).config);
   EXPECT_FALSE(with_set("actors.inventory.publish.topic", "\xff").config);
+  EXPECT_THAT(told(with_set("actors.inventory.dead\xffline", "3s")), ElementsAre(HasSubstr("dead?line")));
 }
 
 TEST(ConfigOverrides, a_variable_that_means_two_actors_is_an_error) {

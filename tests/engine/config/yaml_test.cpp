@@ -34,6 +34,7 @@ TEST(ConfigYaml, a_quote_that_never_closes_is_told_where_it_opens) {
 TEST(ConfigYaml, nothing_and_other_than_a_map_are_told) {
   for (const auto* text : {"", "\n\n", "# only a remark\n", "---\n", "~\n"})
     EXPECT_THAT(only(load_text(text)), HasSubstr("the file is empty")) << text;
+  EXPECT_THAT(only(load_text("")), StartsWith("1:1+"));
   EXPECT_THAT(only(load_text("- a\n- b\n")), StartsWith("1:1+1 the file must be a map"));
   EXPECT_THAT(only(load_text("shop\n")), StartsWith("1:1+4 the file must be a map"));
 }
