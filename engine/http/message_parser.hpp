@@ -30,9 +30,9 @@ public:
   }
 
   int version = 0, status = 0;
-  std::string method, target, expect, retry_after, body;
-  unsigned hosts = 0, encodings = 0;                        ///< headers of this name
-  std::ptrdiff_t lengths = 0;                               ///< said in all of them
+  std::string method, target, expect, retry_after, coding, body;
+  unsigned hosts = 0;                        ///< headers of this name
+  std::ptrdiff_t lengths = 0, encodings = 0; ///< said in all of theirs; the headers of this name
   std::vector<std::pair<std::string, std::string>> headers; ///< of a request
 
 private:
@@ -64,6 +64,7 @@ private:
     if (name == field::content_length) lengths += 1 + std::count(value.begin(), value.end(), ',');
     if (name == field::transfer_encoding) ++encodings;
     if constexpr (is_request) headers.emplace_back(copy(written), copy(value));
+    if (name == field::transfer_encoding) coding = copy(value);
     if (name == field::expect) expect = copy(value);
     if (name == field::retry_after) retry_after = copy(value);
   }

@@ -1,6 +1,6 @@
 #include "engine/http/server.hpp"
 
-#include "engine/http/message_parser.hpp"
+#include "engine/http/framing.hpp"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -136,18 +136,17 @@ private:
     await_head();
   }
 
-  /// Beast takes line feeds without a carriage return and unfolds folded lines; others on the way here may
-  /// read those otherwise, so they are nothing here.
   void await_head() {
     const std::string_view text{static_cast<const char*>(buffer_.data().data()), buffer_.size()};
-    for (; seen_ < text.size(); ++seen_) {
-      if (seen_ >= 1 && text[seen_ - 1] == '\n') {
-        if (text[seen_] == ' ' || text[seen_] == '\t') return write_last(400, "a header line is folded");
-      }
-      if (text[seen_] != '\n') continue;
-      if (seen_ == 0 || text[seen_ - 1] != '\r')
-        return write_last(400, "a line ends without a carriage return");
-      if (seen_ >= 3 && text[seen_ - 2] == '\n') return read_head();
+    switch (find_head_end(text, seen_)) {
+    case head_end::here:
+      return read_head();
+    case head_end::folded_line:
+      return write_last(400, "a header line is folded");
+    case head_end::bare_line_feed:
+      return write_last(400, "a line ends without a carriage return");
+    case head_end::not_yet:
+      break;
     }
     if (text.size() > on_.options.header_bytes) return refuse(http::error::header_limit);
     read_some([self = shared_from_this()] { self->await_head(); });
@@ -158,8 +157,7 @@ private:
     auto& head = parser_.emplace(on_.options.header_bytes, on_.options.body_bytes);
     if (const auto ec = parse()) return refuse(ec);
     if (!head.is_header_done()) return write_last(400, "this is no HTTP/1.1 request");
-    if (head.lengths > 1 || head.encodings > 1 || (head.lengths > 0 && head.encodings > 0) ||
-        (head.encodings > 0 && !head.chunked()))
+    if (!has_one_length(head))
       return write_last(400, "the length of the body is said in two ways, or in none that is known");
     if (head.is_done() || !beast::iequals(head.expect, "100-continue")) return read_body();
     static constexpr std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
