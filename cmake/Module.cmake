@@ -22,6 +22,14 @@ if(TROUPE_SANITIZE)
   endif()
 endif()
 
+if(TROUPE_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    message(FATAL_ERROR "The fuzzers need clang, for libFuzzer: apt-get install clang-14 libclang-rt-14-dev, then "
+                        "cmake --preset fuzz in a fresh build folder")
+  endif()
+  target_compile_options(troupe_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   # Without this it does not look at files that use a precompiled header.
