@@ -31,8 +31,8 @@ public:
 
   int version = 0, status = 0;
   std::string method, target, expect, retry_after, coding, body;
-  unsigned hosts = 0;                        ///< headers of this name
-  std::ptrdiff_t lengths = 0, encodings = 0; ///< said in all of theirs; the headers of this name
+  unsigned hosts = 0;                                       ///< headers of this name
+  std::ptrdiff_t lengths = 0, encodings = 0;                ///< lengths said, codings named
   std::vector<std::pair<std::string, std::string>> headers; ///< of a request
 
 private:
