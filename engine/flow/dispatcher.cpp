@@ -1,6 +1,7 @@
 #include "engine/flow/dispatcher.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace troupe::flow {
 
@@ -43,7 +44,7 @@ void dispatcher::forget(task_id id, task& t) {
   if (t.in_mailbox) --mailbox_;
   switch (t.at) {
   case stage::running:
-    --running_;
+    call_over(id, t);
     break;
   case stage::publishing:
     --publishing_;
@@ -111,6 +112,7 @@ void dispatcher::offer(partition_index which, std::vector<admitted> events, stea
     t.partition = which;
     t.slot = e.slot;
     t.event = std::move(e.event);
+    t.crashed = e.crashed;
     t.home = lane_of(p, *t.event);
     ++p.tasks;
     if (t.home) t.home->tasks.push_back(id);
@@ -124,11 +126,25 @@ bool dispatcher::wants_more(partition_index which) const {
 }
 
 void dispatcher::make_runnable(task_id id, task& t, steady_time now) {
+  if (t.crashed.crashes >= rules_.most_crashes) {
+    condemn(id, t);
+    return;
+  }
   t.since = now;
   t.at = stage::runnable;
   auto& p = partitions_[t.partition];
   if (p.runnable.empty()) waiting_.push_back(t.partition);
   p.runnable.push_back(id);
+}
+
+// It waits as a dead letter that the flood brake holds would: tick() buries it.
+void dispatcher::condemn(task_id id, task& t) {
+  const auto times = std::to_string(t.crashed.crashes);
+  t.why = {"the process crashed " + times +
+               " times while it ran the handler of this event; it is not called again",
+           "crash-loop", t.crashed.crashes, t.crashed.first_ms, t.crashed.last_ms};
+  t.at = stage::held;
+  held_.push_back(id);
 }
 
 // One event of each waiting partition in turn, so that none starves the others.
@@ -148,8 +164,23 @@ void dispatcher::fill_mailbox() {
   }
 }
 
+bool dispatcher::next_is_suspect() const {
+  return !draining_ && !ready_.empty() && !must_wait() && find(ready_.front())->crashed.crashes > 0;
+}
+
+// What hangs is not waited for: it may never end.
+bool dispatcher::must_wait() const {
+  return alone_ || (running_ > overdue_ && find(ready_.front())->crashed.crashes > 0);
+}
+
+void dispatcher::call_over(task_id id, task& t) {
+  --running_;
+  if (std::exchange(t.overdue, false)) --overdue_;
+  if (alone_ == id) alone_.reset();
+}
+
 std::optional<call_handler> dispatcher::next(steady_time now) {
-  if (draining_ || ready_.empty()) return std::nullopt;
+  if (draining_ || ready_.empty() || must_wait()) return std::nullopt;
   const bool probing = !breaker_.closed();
   if (probing) {
     const auto due = breaker_.probe_due();
@@ -167,7 +198,9 @@ std::optional<call_handler> dispatcher::next(steady_time now) {
   }
   t.at = stage::running;
   ++running_;
-  return call_handler{id, t.event, t.attempt, t.since};
+  const bool alone = t.crashed.crashes > 0;
+  if (alone) alone_ = id;
+  return call_handler{id, t.event, t.attempt, t.since, alone};
 }
 
 void dispatcher::note_failure(task& t, const std::string& reason, const std::string& error_class,
@@ -206,7 +239,7 @@ void dispatcher::called(task_id id, outcome result, steady_time now, std::int64_
                         std::vector<action>& out) {
   auto* t = find(id);
   if (!t || t->at != stage::running) return;
-  --running_;
+  call_over(id, *t);
   t->at = stage::ready;
   settle_breaker(id, *t, result.kind == verdict::success, result, now, out);
   switch (result.kind) {
@@ -252,6 +285,9 @@ void dispatcher::retry_or_give_up(task_id id, task& t, const outcome& result, st
 }
 
 void dispatcher::overdue(task_id id, steady_time now) {
+  auto* t = find(id);
+  if (t && t->at == stage::running && !std::exchange(t->overdue, true)) ++overdue_;
+  if (alone_ == id) alone_.reset();
   if (probe_ != id) return;
   probe_.reset();
   breaker_.probe_ended(false, now);
@@ -260,7 +296,7 @@ void dispatcher::overdue(task_id id, steady_time now) {
 void dispatcher::worker_died(task_id id, steady_time now, std::int64_t wall, std::vector<action>& out) {
   auto* t = find(id);
   if (!t || t->at != stage::running) return;
-  --running_;
+  call_over(id, *t);
   const auto result = outcome::transient("the worker died", "worker_died");
   if (probe_ == id) settle_breaker(id, *t, false, result, now, out);
   note_failure(*t, result.reason, result.error_class, wall);
@@ -375,7 +411,7 @@ std::optional<steady_time> dispatcher::next_due() const {
   const auto consider = [&](steady_time t) { due = due ? std::min(*due, t) : t; };
   if (!due_.empty()) consider(due_.top().at);
   if (!draining_ && !held_.empty()) consider(brake_.pulled() ? next_burial_ : steady_time{});
-  if (!draining_ && !ready_.empty())
+  if (!draining_ && !ready_.empty() && !must_wait())
     if (const auto probe = breaker_.probe_due()) consider(*probe);
   return due;
 }

@@ -29,6 +29,7 @@ struct dispatch_rules {
   policy::retry_rules retry;
   policy::breaker_rules breaker;
   policy::flood_rules flood;
+  unsigned most_crashes = 3; ///< an event that killed the process so often is not called any more
 };
 
 /// An event under way in a pool. Stale ones (of a dropped partition) are recognised and ignored.
@@ -36,10 +37,17 @@ using task_id = std::uint64_t;
 /// One of the pool's partitions, as numbered by whoever feeds it.
 using partition_index = std::uint32_t;
 
+/// How often an event's handler killed the process it ran in.
+struct crash_record {
+  unsigned crashes = 0;
+  std::int64_t first_ms = 0, last_ms = 0; ///< wall clock
+};
+
 /// An event that a reader admitted.
 struct admitted {
   record_ptr event;
   offset_ledger::slot slot = 0;
+  crash_record crashed = {};
 };
 
 // What the pool must do next; the shell around the dispatcher carries it out.
@@ -47,7 +55,8 @@ struct call_handler {
   task_id id;
   record_ptr event;
   unsigned attempt;
-  steady_time since; ///< when it became runnable
+  steady_time since;  ///< when it became runnable
+  bool alone = false; ///< a suspect, beside which nothing else runs
 };
 struct publish_events {
   task_id id;
@@ -79,7 +88,9 @@ using action = std::variant<call_handler, publish_events, write_dead_letter, eve
 
 /// The pure core of a worker pool: which event may run now, and what its outcome leads to. Events of one key
 /// of one partition (or of the partition, or none: `order_by`) form a lane; only the head of a lane is
-/// runnable, in whatever stage it is. Knows no thread, no clock and no Kafka; driven by calls.
+/// runnable, in whatever stage it is. An event that has killed the process runs alone, so that it is known
+/// when it does so again; after `most_crashes` it is a dead letter without a call. Knows no thread, no clock
+/// and no Kafka; driven by calls.
 class dispatcher {
 public:
   dispatcher(dispatch_rules rules, std::uint64_t seed);
@@ -95,6 +106,8 @@ public:
 
   /// The next handler call, for a free worker; nullopt: nothing may start now.
   std::optional<call_handler> next(steady_time now);
+  /// True if that would be a suspect.
+  [[nodiscard]] bool next_is_suspect() const;
 
   /// A call's outcome. Appends what follows from it.
   void called(task_id id, outcome result, steady_time now, std::int64_t wall, std::vector<action>& out);
@@ -147,8 +160,10 @@ private:
     unsigned tries = 0;       ///< of the publish
     bool in_mailbox = false;  ///< has a place in the mailbox
     bool publish_due = false; ///< waits to repeat its publish
-    steady_time since{};      ///< when it became runnable, last
-    lane* home = nullptr;     ///< none: ordered after nothing
+    bool overdue = false;     ///< its call is past the deadline and may never return
+    crash_record crashed;
+    steady_time since{};  ///< when it became runnable, last
+    lane* home = nullptr; ///< none: ordered after nothing
     record_ptr event;
     std::vector<outgoing> events;
     failure_record why;
@@ -172,6 +187,9 @@ private:
   void forget(task_id id, task& t);
   lane* lane_of(partition_state& p, const record& event);
   void make_runnable(task_id id, task& t, steady_time now);
+  void condemn(task_id id, task& t);
+  [[nodiscard]] bool must_wait() const;
+  void call_over(task_id id, task& t);
   void fill_mailbox();
   void park(task_id id, task& t, steady_time due);
   void retry_or_give_up(task_id id, task& t, const outcome& result, steady_time now,
@@ -200,6 +218,8 @@ private:
   std::deque<task_id> held_; ///< dead letters that the flood brake holds back
   steady_time next_burial_{};
   std::optional<task_id> probe_;
+  std::optional<task_id> alone_; ///< the suspect that runs
+  std::size_t overdue_ = 0;      ///< of those that run
   std::size_t mailbox_ = 0, running_ = 0, publishing_ = 0, burying_ = 0, parked_ = 0;
   bool draining_ = false;
 };
