@@ -5,6 +5,7 @@
 #include "actors/ingest.hpp"
 #include "actors/supervisor.hpp"
 #include "engine/log/log.hpp"
+#include "engine/metrics/process.hpp"
 
 #include <algorithm>
 
@@ -13,6 +14,7 @@ namespace {
 
 /// A dead child comes back after this long, so that what killed it has a moment to pass.
 constexpr milliseconds respawn_after{100};
+constexpr milliseconds memory_watched_every{1000};
 
 const char* kind_of(conductor_state::role as) {
   switch (as) {
@@ -83,6 +85,24 @@ void conductor_state::update_ready() {
   if (now && !shared->ready) log::info("ready", "every consumer has joined its group");
   shared->ready = now;
   if (now) shared->started = true;
+}
+
+/// Rather a drain of our own than the kernel's kill, which would redeliver all windows.
+void conductor_state::watch_memory() {
+  const auto limit = shared->settings.memory_limit;
+  if (limit == 0 || stopping) return;
+  const auto held = metrics::resident_memory();
+  if (held <= limit) {
+    self->delayed_send(self, memory_watched_every, tick{});
+    return;
+  }
+  log::error("memory_limit",
+             "the process holds more memory than limits.memory allows; it drains and exits with 70, so that "
+             "whoever supervises it starts it again; if it comes back soon, raise limits.memory, or lower "
+             "window_bytes, workers or what handlers keep",
+             {{"limit_bytes", static_cast<std::int64_t>(limit)},
+              {"resident_bytes", static_cast<std::int64_t>(held)}});
+  stop(70);
 }
 
 void conductor_state::on_down(const caf::down_msg& m) {
@@ -187,10 +207,11 @@ void conductor_state::reload(const config::settings& next) {
   const auto& now = shared->settings;
   if (next.app != now.app || next.kafka != now.kafka || next.redis_url != now.redis_url ||
       next.names_redis != now.names_redis || next.admin_listen != now.admin_listen ||
-      next.shutdown_deadline != now.shutdown_deadline || next.shutdown_revoke != now.shutdown_revoke)
+      next.shutdown_deadline != now.shutdown_deadline || next.shutdown_revoke != now.shutdown_revoke ||
+      next.instance != now.instance || next.state != now.state || next.memory_limit != now.memory_limit)
     log::warning("restart_needed",
-                 "app, kafka, redis, admin or shutdown changed too: that takes effect when the "
-                 "process is started again");
+                 "app, kafka, redis, admin, shutdown, instance, state or limits changed too: that takes "
+                 "effect when the process is started again");
   shared->settings.actors = next.actors; // what a conductor that replaces this one starts from
   update_ready();
   shared->metrics.counter("troupe_config_reloads_total", {{"result", "ok"}}).add();
@@ -211,6 +232,7 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
     if (!std::holds_alternative<config::generate_actor>(c.what.kind)) waiting_for.insert(c.what.name);
   for (auto& c : children)
     spawn_child(c);
+  watch_memory();
   return {
       [this](const joined& m) {
         waiting_for.erase(m.actor);
@@ -226,6 +248,7 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
         for (auto& c : children)
           if (c.restart && !c.actor) spawn_child(c);
       },
+      [this](const tick&) { watch_memory(); },
       [this](const stop_process& m) { stop(m.exit_code); },
       [this](const reload_process& m) {
         if (!stopping) reload(*m.next);

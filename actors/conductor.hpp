@@ -36,6 +36,7 @@ struct conductor_state {
   void ask_flush();
   void reload(const config::settings& next);
   void update_ready();
+  void watch_memory();
 
   caf::event_based_actor* self;
   services* shared = nullptr;

@@ -149,6 +149,8 @@ result<std::unique_ptr<runtime>> runtime::start(config::settings settings, const
   if (const auto connected = i->connect(); !connected) return connected.failure();
   auto& metrics = i->shared.metrics;
   metrics.gauge("troupe_build_info", {{"version", options.version}}).set(1);
+  if (const auto limit = i->shared.settings.memory_limit; limit > 0)
+    metrics.gauge("troupe_memory_limit_bytes").set(static_cast<double>(limit));
   metrics.on_scrape([s = &i->shared, &dropped = metrics.counter("troupe_log_lines_dropped_total")] {
     s->lag.refresh();
     dropped.add(log::dropped() - dropped.value());

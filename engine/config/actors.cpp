@@ -82,6 +82,7 @@ consume to_consume(const reader& from) {
   return {.topics = from.texts("topic"),
           .group = from.text("group"),
           .start = from.text("start") == "latest" ? start_at::latest : start_at::earliest,
+          .is_static = from.boolean("static"),
           .window = from.count("window"),
           .window_bytes = from.size("window_bytes")};
 }

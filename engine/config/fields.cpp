@@ -45,8 +45,10 @@ constexpr field table[]{
     row("", "dashboard", t::section, "The live dashboard.").not_yet(),
     row("", "shutdown", t::section, "How long a clean stop may take."),
     row("", "log", t::section, "What is logged."),
-    row("", "limits", t::section, "Limits of the whole process.").not_yet(),
-    row("", "state", t::text, "Folder where a process keeps what must outlive its crash.").not_yet(),
+    row("", "limits", t::section, "Limits of the whole process."),
+    row("", "state", t::text,
+        "Folder where a process keeps what must outlive its crash: an event whose handler killed it three "
+        "times goes to the dead-letter topic. Shared by the app's processes on a host, and on a disk of it."),
     row("", "instance", t::name,
         "Name of this process among those of the app, the same when it is started again. Otherwise the "
         "host's "
@@ -82,7 +84,8 @@ constexpr field table[]{
         .or_else("info")
         .among("debug|info|warning|error")
         .reloads(),
-    row("limits", "memory", t::size, "A process that holds more drains and exits.")
+    row("limits", "memory", t::size,
+        "Resident memory; a process that holds more drains and exits with 70, to be started again.")
         .within(16 * mib, 1024 * gib),
 
     row("actor", "ingest", t::section, "HTTP in, Kafka out.").of(ingests),
@@ -153,6 +156,10 @@ constexpr field table[]{
     row("actor.consume", "start", t::choice, "Where reading starts where the group has no position yet.")
         .or_else("earliest")
         .among("earliest|latest"),
+    row("actor.consume", "static", t::boolean,
+        "Keeps its seat in the group while it is started again: no rebalance, no wait for the session's end. "
+        "One that is stopped for good holds its partitions until then.")
+        .or_else("false"),
     row("actor.consume", "window", t::count,
         "Events admitted per partition beyond the last acknowledged commit: the most a crash redelivers.")
         .or_else("4096")

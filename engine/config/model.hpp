@@ -57,6 +57,7 @@ struct consume {
   std::vector<std::string> topics; ///< names; or one pattern that starts with ^
   std::string group;
   start_at start = start_at::earliest;
+  bool is_static = false; ///< keeps its seat in the group while the process is started again
   unsigned window = 4096; ///< events admitted per partition beyond the last acknowledged commit
   std::size_t window_bytes = std::size_t{16} << 20;
   [[nodiscard]] bool is_pattern() const { return !topics.empty() && topics.front().starts_with('^'); }

@@ -64,6 +64,8 @@ constexpr std::array entries{
         "Age of the oldest unfinished event of the partition, as far as it was read; 0 where none waits."},
     catalogue_entry{"troupe_assigned_partitions", gauge, "Partitions assigned to this process."},
     catalogue_entry{"troupe_redis_up", gauge, "1 while Redis answers."},
+    catalogue_entry{"troupe_memory_limit_bytes", gauge,
+                    "Resident memory past which the process drains and exits (limits.memory)."},
     catalogue_entry{"troupe_build_info", gauge, "Always 1; the labels say which build this is."},
 
     catalogue_entry{"troupe_mailbox_wait_seconds", histogram,

@@ -63,4 +63,11 @@ std::vector<std::pair<std::string_view, double>> process_values() {
   return values;
 }
 
+std::size_t resident_memory() {
+  std::ifstream in{"/proc/self/statm"};
+  std::size_t whole = 0, resident = 0;
+  in >> whole >> resident;
+  return in ? resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
 } // namespace troupe::metrics

@@ -11,6 +11,9 @@
 //     fail_times: N        on the first N attempts, or
 //     fail_until_file: F   until that file exists
 //   hang_until_file: F     blocks until that file exists, whatever the deadline says
+//   leak_bytes: N          keeps so much memory for good
+//   crash: KIND            segv, abort or overflow (of the stack): the process dies; always, or
+//     crash_until_file: F    until that file exists
 //   publish_bytes: N       (effect.publish) pads the published value to this size
 //
 // effect.order is of an ingest: it makes an order of the items in the body, or of none, and answers its id;
@@ -34,6 +37,7 @@
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
@@ -46,6 +50,9 @@ struct instructions {
   int fail_times = -1;
   std::string fail_until_file;
   std::string hang_until_file;
+  std::string crash;
+  std::string crash_until_file;
+  std::size_t leak_bytes = 0;
   std::size_t publish_bytes = 0;
 };
 
@@ -59,6 +66,9 @@ instructions instructions_of(const troupe::record& event) {
   todo.fail_times = json.value("fail_times", -1);
   todo.fail_until_file = json.value("fail_until_file", "");
   todo.hang_until_file = json.value("hang_until_file", "");
+  todo.crash = json.value("crash", "");
+  todo.crash_until_file = json.value("crash_until_file", "");
+  todo.leak_bytes = json.value("leak_bytes", std::size_t{0});
   todo.publish_bytes = json.value("publish_bytes", std::size_t{0});
   return todo;
 }
@@ -112,6 +122,37 @@ void hang_until(const std::string& file) {
     take_time(milliseconds{10});
 }
 
+/// Touched, or it would not count as resident.
+void leak(std::size_t bytes) {
+  static std::mutex lock;
+  static std::vector<std::string> kept;
+  const std::lock_guard hold{lock};
+  kept.emplace_back(bytes, 'x');
+}
+
+// Not in the frame of its caller, and with something to do after the call, or there would be no stack to
+// fill.
+[[gnu::noinline]] std::size_t deeper(const volatile char* from) { // NOLINT(misc-no-recursion)
+  volatile char frame[4096];
+  frame[0] = *from;
+  if (frame[0] == 0) return 0; // never
+  return deeper(frame) + static_cast<std::size_t>(frame[0]);
+}
+
+void crash(const instructions& todo) {
+  if (!todo.crash_until_file.empty() && exists(todo.crash_until_file)) return;
+  const auto& how = todo.crash;
+  if (how == "abort") std::abort();
+  if (how == "overflow") {
+    const volatile char start = 'x';
+    if (deeper(&start) == 1) std::puts("");
+  }
+  if (how == "segv") {
+    volatile int* volatile nowhere = nullptr;
+    *nowhere = 1;
+  }
+}
+
 bool fails_now(const instructions& todo, unsigned attempt) {
   if (todo.fail.empty()) return false;
   if (!todo.fail_until_file.empty()) return !exists(todo.fail_until_file);
@@ -134,6 +175,8 @@ troupe::outcome append(const troupe::record& event, troupe::context& context) {
   const auto todo = instructions_of(event);
   take_time(todo.sleep);
   if (!todo.hang_until_file.empty()) hang_until(todo.hang_until_file);
+  if (todo.leak_bytes > 0) leak(todo.leak_bytes);
+  crash(todo);
   return judge(event, todo, context.attempt());
 }
 
@@ -207,7 +250,10 @@ int main(int argc, char** argv) {
       [&later](troupe::record_ptr event, std::shared_ptr<troupe::context> context, troupe::completion done) {
         note(*event, context->attempt(), "start", "-");
         const auto todo = instructions_of(*event);
-        later.at(steady_clock::now() + todo.sleep, [=] { done(judge(*event, todo, context->attempt())); });
+        later.at(steady_clock::now() + todo.sleep, [=] {
+          crash(todo);
+          done(judge(*event, todo, context->attempt()));
+        });
       });
   return troupe::command(argc, argv, handlers);
 }

@@ -107,7 +107,7 @@ TEST(ConfigModel, every_value_arrives_where_it_belongs) {
   const auto w = worker_of(load_text(head + R"(
 actors:
   a:
-    consume: { topic: [x, y], group: g, start: latest, window: 7, window_bytes: 3KiB }
+    consume: { topic: [x, y], group: g, start: latest, static: true, window: 7, window_bytes: 3KiB }
     handler: { simulate: { latency: 5ms, fail: 1%, permanent: 0.25 } }
     pool: { workers: 40, mailbox: 9, order_by: partition }
     deadline: 7s
@@ -118,7 +118,7 @@ actors:
     guarantee: at_least_once
 )"));
   worker_actor expected;
-  expected.consume = {{"x", "y"}, "g", start_at::latest, 7, 3072};
+  expected.consume = {{"x", "y"}, "g", start_at::latest, true, 7, 3072};
   expected.handler = simulate_handler{5ms, 0.01, 0.25};
   expected.pool = {40, 40, 9, order_by::partition};
   expected.deadline = 7s;
