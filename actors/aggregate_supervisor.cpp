@@ -344,7 +344,10 @@ caf::behavior aggregate_supervisor_state::make_behavior(services* s, config::act
       [this](const consumer_trouble& t) {
         log::write(t.fatal ? log::level::error : log::level::warning, "consumer_trouble", t.what.detail,
                    {{"actor", actor.name}, {"group", spec.consume.group}});
-        if (t.fatal) self->quit(caf::sec::runtime_error);
+        if (is_fenced(seat, t))
+          quit_with(t.what.detail, 78);
+        else if (t.fatal)
+          self->quit(caf::sec::runtime_error);
       },
       [this](const consumer_closed& c) {
         if (!c.clean)

@@ -82,6 +82,10 @@ void show_assigned(const group_seat& seat, const std::vector<topic_partition>& a
         .set(n);
 }
 
+bool is_fenced(const group_seat& seat, const consumer_trouble& trouble) {
+  return seat.consume.is_static && trouble.fatal && trouble.what.code == errc::conflict;
+}
+
 void open_consumer(const group_seat& seat) {
   seat.shared->chores.run([seat] {
     const auto answer = [&](std::shared_ptr<kafka::consumer> c, std::optional<error> e) {
@@ -93,6 +97,11 @@ void open_consumer(const group_seat& seat) {
     wanted.connection = seat.shared->kafka;
     wanted.group = seat.consume.group;
     wanted.topics = seat.consume.topics;
+    if (seat.consume.is_static) {
+      const auto instance = seat.shared->instance();
+      if (!instance) return answer(nullptr, instance.failure());
+      wanted.static_id = seat.shared->settings.app + '.' + seat.actor + '.' + *instance;
+    }
     std::int32_t partitions = 0;
     std::set<std::string> sources;
     if (seat.consume.is_pattern()) {

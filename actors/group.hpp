@@ -26,6 +26,9 @@ std::string dlq_topic_of(const group_seat& seat, const std::string& topic);
 /// Sets the gauge of assigned partitions; with none, to 0 for the topics named before.
 void show_assigned(const group_seat& seat, const std::vector<topic_partition>& assigned);
 
+/// True where another process has this one's static seat: whoever took it back would throw out the other.
+bool is_fenced(const group_seat& seat, const consumer_trouble& trouble);
+
 /// Creates DLQ topics, opens the consumer; answers consumer_opened.
 void open_consumer(const group_seat& seat);
 

@@ -343,6 +343,10 @@ void supervisor_state::on_down(const caf::down_msg& m) {
 void supervisor_state::on_trouble(const consumer_trouble& m) {
   log::write(m.fatal ? log::level::error : log::level::warning, "consumer_trouble", m.what.detail,
              {{"actor", actor.name}, {"group", spec.consume.group}});
+  if (is_fenced(seat, m)) {
+    self->send(conductor, gave_up{actor.name, m.what.detail, 78});
+    return;
+  }
   // A fatal error ends the membership: a new supervisor takes a new seat.
   if (m.fatal) self->quit(caf::sec::runtime_error);
 }

@@ -20,6 +20,8 @@ constexpr const char* test_only = "it is for librdkafka's own tests; use kafka.b
 const std::map<std::string, const char*>& promised() {
   static const std::map<std::string, const char*> reasons{
       {"group.id", "the group is the identity of an actor's positions; use consume.group"},
+      {"group.instance.id", "processes and actors that share one would throw each other out for ever; use "
+                            "consume.static, which makes it <app>.<actor>.<instance>"},
       {"enable.auto.commit", ledger},
       {"auto.commit.enable", ledger},
       {"auto.commit.interval.ms", ledger},

@@ -100,7 +100,8 @@ struct consumer_events {
   /// ended already, and commits would be refused.
   std::function<void(bool lost)> revoked;
   std::function<void(std::vector<commit_report>)> commits;
-  /// Connection trouble, missing topics, authorisation. A fatal one needs a new consumer.
+  /// Connection trouble, missing topics, authorisation. A fatal one needs a new consumer; with errc::conflict
+  /// that would be no use, since another process has the static seat.
   std::function<void(error, bool fatal)> trouble;
   /// librdkafka's own log lines: syslog level (3 error … 7 debug), facility, text.
   std::function<void(int level, std::string facility, std::string text)> log;
@@ -112,6 +113,7 @@ struct consumer_config {
   std::vector<std::string> topics;                   ///< or patterns that start with ^
   std::size_t prefetch_bytes = std::size_t{8} << 20; ///< per queue read: queued.max.messages.kbytes
   std::string client_id = "troupe";
+  std::string static_id = {}; ///< group.instance.id; empty: an ordinary member, whose seat goes with it
 };
 
 /// A queue of fetched messages: one partition's own, or several partitions' together. Unread means unfetched

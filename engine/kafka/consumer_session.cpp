@@ -104,7 +104,7 @@ result<void> consumer_session::start() {
   // Answers of a moderate size come into memory that was just used, instead of fresh pages.
   if (largest_message(to) <= fetch_bytes) ours["fetch.max.bytes"] = std::to_string(fetch_bytes);
   if (to.embedded) ours["fetch.wait.max.ms"] = "10"; // its fetches never wake early
-  const properties promised{
+  properties promised{
       {"group.id", config_.group},
       {"enable.auto.commit", "false"},
       {"enable.auto.offset.store", "false"},
@@ -114,6 +114,7 @@ result<void> consumer_session::start() {
       {"enable.partition.eof", "false"},
       {"log.queue", "true"},
   };
+  if (!config_.static_id.empty()) promised["group.instance.id"] = config_.static_id;
   auto conf = make_conf(to, role::consumer, ours, promised);
   if (!conf) return conf.failure();
   std::array<char, 32> held{}; // the users' own setting wins

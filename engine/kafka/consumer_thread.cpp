@@ -3,6 +3,7 @@
 #include "engine/kafka/errors.hpp"
 
 #include <algorithm>
+#include <array>
 #include <thread>
 #include <utility>
 
@@ -169,7 +170,13 @@ void consumer_session::on_error(rd_kafka_event_t* event) {
   else if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__RESOLVE ||
            code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
     what.detail += "; check kafka.brokers (" + config_.connection.brokers + "); trying again";
-  tell_trouble(std::move(what), rd_kafka_event_error_is_fatal(event) != 0);
+  const bool fatal = rd_kafka_event_error_is_fatal(event) != 0;
+  std::array<char, 512> why{};
+  if (fatal && rd_kafka_fatal_error(client_, why.data(), why.size()) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+    what = {errc::conflict, "another process joined group " + config_.group + " as " + config_.static_id +
+                                ", which is the static member of this one; give each process of the app its "
+                                "own `instance`, or leave it out and let those of one host share `state`"};
+  tell_trouble(std::move(what), fatal);
 }
 
 void consumer_session::close(milliseconds deadline, std::function<void(bool)> done) {

@@ -20,14 +20,16 @@ bool says(const std::string& text, const std::string& part) {
 
 TEST(Properties, refuses_what_a_promise_stands_on_and_says_why) {
   for (const auto* name :
-       {"group.id", "enable.auto.commit", "auto.commit.interval.ms", "enable.auto.offset.store",
-        "auto.offset.reset", "isolation.level", "partition.assignment.strategy", "transactional.id",
-        "enable.idempotence", "acks", "request.required.acks", "partitioner", "bootstrap.servers",
-        "metadata.broker.list", "enable.partition.eof", "test.mock.num.brokers", "rebalance_cb"}) {
+       {"group.id", "group.instance.id", "enable.auto.commit", "auto.commit.interval.ms",
+        "enable.auto.offset.store", "auto.offset.reset", "isolation.level", "partition.assignment.strategy",
+        "transactional.id", "enable.idempotence", "acks", "request.required.acks", "partitioner",
+        "bootstrap.servers", "metadata.broker.list", "enable.partition.eof", "test.mock.num.brokers",
+        "rebalance_cb"}) {
     const auto text = refusal("properties", name, "1");
     EXPECT_TRUE(says(text, std::string{name} + " cannot be set here: ")) << text;
   }
   EXPECT_TRUE(says(refusal("properties", "group.id", "g"), "consume.group"));
+  EXPECT_TRUE(says(refusal("consumer", "group.instance.id", "me"), "consume.static"));
   EXPECT_TRUE(says(refusal("producer", "acks", "0"), "publish"));
   EXPECT_TRUE(says(refusal("properties", "bootstrap.servers", "x:1"), "kafka.brokers"));
 }
@@ -49,7 +51,7 @@ TEST(Properties, lets_everything_else_through) {
   EXPECT_EQ(refusal("properties", "client.id", "shop"), "accepted");
   EXPECT_EQ(refusal("properties", "security.protocol", "sasl_ssl"), "accepted");
   EXPECT_EQ(refusal("properties", "fetch.wait.max.ms", "5"), "accepted");
-  EXPECT_EQ(refusal("consumer", "group.instance.id", "a"), "accepted");
+  EXPECT_EQ(refusal("consumer", "client.rack", "a"), "accepted");
   EXPECT_EQ(refusal("consumer", "session.timeout.ms", "9000"), "accepted");
   EXPECT_EQ(refusal("consumer", "queued.min.messages", "5000"), "accepted");
   EXPECT_EQ(refusal("producer", "linger.ms", "20"), "accepted");
