@@ -219,6 +219,13 @@ void find(const group_seat& seat, kafka::consumer& consumer, std::uint32_t gener
   std::set<std::string> sources;
   for (const auto& p : found.committed)
     sources.insert(p.where.topic);
+  // Now, since what crashed may be a neighbour that had these partitions.
+  if (seat.dlq && seat.shared->crashes) {
+    if (auto crashed = seat.shared->crashes->of_group(seat.consume.group))
+      found.crashed = std::move(crashed).value();
+    else
+      log::warning("crashes_unknown", crashed.failure().detail, {{"actor", seat.actor}});
+  }
   const bool worked = !found.failure;
   caf::anon_send(seat.supervisor, std::move(found));
   // Those that came after the start, or by a pattern, get their DLQ now.

@@ -190,7 +190,11 @@ void ingest_state::call_handler(const std::shared_ptr<asked>& q, std::optional<s
   if (overdue.size() == 1) self->delayed_send(self, spec.deadline, deadline_tick{});
   const auto& function = *shared->handlers.find(spec.handler);
   if (const auto* blocking = std::get_if<blocking_handler>(&function))
-    threads->run([=, h = *blocking] { done(run_handler(h, *event, *seen)); });
+    threads->run([=, h = *blocking, journal = shared->calls()] {
+      const auto note = journal ? journal->note_other() : nullptr;
+      const journal::runs_on_this_thread here{note ? note->state() : nullptr};
+      done(run_handler(h, *event, *seen));
+    });
   else
     run_handler(std::get<async_handler>(function), event, seen, done);
 }

@@ -6,6 +6,7 @@
 #include "engine/flow/offset_ledger.hpp"
 #include "engine/handler/handler.hpp"
 #include "engine/http/server.hpp"
+#include "engine/journal/crash_book.hpp"
 #include "engine/kafka/consumer.hpp"
 #include "engine/kafka/transactions.hpp"
 
@@ -14,6 +15,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -86,6 +88,7 @@ struct positions_found {
   std::vector<std::int64_t> read_from;     ///< of aggregates: beyond the position where the log lost events
   std::optional<error> failure;
   int exit_code = 0; ///< with a failure: no use in trying again
+  std::map<journal::call_place, journal::crash_history> crashed = {}; ///< of the group: killed a process
 };
 
 // supervisor ⇄ partition_reader
@@ -131,6 +134,8 @@ struct call {
   flow::task_id task = 0;
   record_ptr event;
   std::shared_ptr<troupe::context> context;
+  bool alone = false;             ///< suspected of having killed the process
+  std::shared_ptr<void> solitude; ///< held while it runs alone; the supervisor's
   std::atomic<bool> begun{false}; ///< set by the worker: from here on call_ended comes, whoever dies
 };
 struct begin_call {

@@ -75,6 +75,11 @@ struct runtime::impl {
 
 result<void> runtime::impl::connect() {
   const auto& s = shared.settings;
+  if (!s.state.empty()) {
+    auto crashes = journal::crash_memory::open(s.state, s.app);
+    if (!crashes) return crashes.failure();
+    shared.crashes = std::move(crashes).value();
+  }
   shared.kafka = {s.kafka.brokers, s.kafka.properties, s.kafka.consumer, s.kafka.producer,
                   s.kafka.embedded()};
   if (s.kafka.embedded()) {

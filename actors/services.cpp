@@ -71,6 +71,14 @@ std::shared_ptr<std::atomic<std::size_t>> services::calls_of(const std::string& 
   return count;
 }
 
+std::shared_ptr<void> services::take_solitude() {
+  const std::lock_guard hold{marks_lock_};
+  if (!solitude_.expired()) return nullptr;
+  auto taken = std::make_shared<int>();
+  solitude_ = taken;
+  return taken;
+}
+
 result<std::string> services::instance() {
   if (!settings.instance.empty()) return settings.instance;
   const std::lock_guard hold{instance_lock_};

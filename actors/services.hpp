@@ -6,6 +6,7 @@
 #include "engine/handler/executor.hpp"
 #include "engine/handler/handler.hpp"
 #include "engine/http/client.hpp"
+#include "engine/journal/crash_memory.hpp"
 #include "engine/kafka/admin.hpp"
 #include "engine/kafka/connection.hpp"
 #include "engine/kafka/consumer.hpp"
@@ -74,6 +75,7 @@ struct services {
   std::shared_ptr<redis::client> redis; ///< none where no aggregate needs it and the config has none
   http::client http;
   http_doors doors;
+  std::unique_ptr<journal::crash_memory> crashes; ///< none without `state`
   executor chores{4}; ///< start-up and rebalance work that waits for Kafka or Redis
   std::atomic<troupe::publisher*> publisher{nullptr};
   /// True once for an actor named by --rebuild, or by --adopt.
@@ -97,6 +99,14 @@ struct services {
   /// Handler calls of an actor that have begun and not ended, whichever life of its supervisor began them.
   std::shared_ptr<std::atomic<std::size_t>> calls_of(const std::string& actor);
 
+  /// For as long as somebody holds it, no other actor of the process runs an event that is suspected of
+  /// having killed it; otherwise it could not be told which of two did. nullptr: another one has it.
+  std::shared_ptr<void> take_solitude();
+  /// The journal of calls; nullptr without `state`.
+  [[nodiscard]] std::shared_ptr<journal::call_journal> calls() const {
+    return crashes ? crashes->calls() : nullptr;
+  }
+
   /// The shared producers, by what librdkafka can only set for a whole client.
   result<std::shared_ptr<kafka::producer>> producer(config::acks acks, milliseconds timeout);
   /// Produces, and counts it.
@@ -111,6 +121,7 @@ struct services {
 private:
   std::mutex marks_lock_, producers_lock_, instance_lock_;
   std::optional<slot_lock> slot_;
+  std::weak_ptr<void> solitude_;
   std::set<std::string> rebuild_, adopt_;
   std::map<std::pair<config::acks, milliseconds>, std::shared_ptr<kafka::producer>> producers_;
   std::map<std::string, std::shared_ptr<std::atomic<std::size_t>>> calls_;

@@ -92,6 +92,10 @@ void supervisor_state::on_positions(const positions_found& m) {
   }
   suspects.clear();
   if (exactly_once) exactly_once->begin_assignment(m.committed.size());
+  crashed.clear();
+  if (route->journal)
+    for (const auto& [call, history] : m.crashed)
+      crashed[call].history = history;
   std::vector<kafka::position> start;
   std::vector<kafka::commit_request> first_commits;
   members.clear();
@@ -249,6 +253,7 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
       which->dirty = true;
     } else {
       shared->lag.update(spec.consume.group, report.where, report.offset, which->behind_ms, consumer);
+      if (!crashed.empty()) forget_crashes(report.where, report.offset);
     }
     if (std::exchange(which->first_commit, false)) continue;
     if (which->committing != report.offset) continue; // sent under a past assignment, answered late
@@ -429,6 +434,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
       [this](offered& m) {
         if (m.generation != generation || m.which >= members.size()) return;
         members[m.which].owed = true;
+        if (!crashed.empty()) mark_crashed(members[m.which].where, m.events);
         pool->offer(m.which, std::move(m.events), std::chrono::steady_clock::now());
         after();
       },
@@ -461,6 +467,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
       },
       [this](const tick&) {
         tick_armed.reset();
+        solitude_awaited = false;
         pool->tick(std::chrono::steady_clock::now(), actions);
         after();
       },

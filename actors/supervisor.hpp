@@ -80,7 +80,9 @@ struct supervisor_state {
   void add_slot();
   void retire(std::size_t index);
   void pump();
-  void start(const flow::call_handler& next, std::size_t index);
+  void start(const flow::call_handler& next, std::size_t index, std::shared_ptr<void> solitude);
+  void mark_crashed(const topic_partition& where, std::vector<flow::admitted>& events) const;
+  void forget_crashes(const topic_partition& where, std::int64_t committed);
   void on_call_ended(call_ended& m);
   void on_worker_down(std::size_t index);
   void on_deadlines();
@@ -114,6 +116,11 @@ struct supervisor_state {
   std::vector<kafka::committed> assignment;
   std::map<topic_partition, std::int64_t> first_positions; ///< where a group without commits began
   std::set<topic_partition> suspects;                      ///< the broker refused their position
+  struct crashed_event {
+    journal::crash_history history;
+    bool done = false; ///< and forgotten when that is committed
+  };
+  std::map<journal::call_place, crashed_event> crashed; ///< events that killed a process, of this assignment
   std::vector<member> members;
   step at = step::leaving;
   drain_for purpose = drain_for::none;
@@ -142,7 +149,7 @@ struct supervisor_state {
   std::priority_queue<overdue, std::vector<overdue>, std::greater<>> deadlines;
   policy::restart_budget budget{100, milliseconds{60'000}};
   std::vector<flow::action> actions;
-  bool turn_scheduled = false, commit_armed = false, deadline_armed = false;
+  bool turn_scheduled = false, commit_armed = false, deadline_armed = false, solitude_awaited = false;
   std::optional<steady_time> tick_armed;
 
   struct counters {

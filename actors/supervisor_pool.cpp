@@ -22,6 +22,10 @@ flow::ordering order_of(config::order_by by) {
   return flow::ordering::key;
 }
 
+journal::call_place place_of(const std::string& group, const record& event) {
+  return {group, *event.topic, event.partition, event.offset, event.timestamp_ms};
+}
+
 double seconds(steady_time::duration d) {
   return std::chrono::duration<double>(d).count();
 }
@@ -29,7 +33,8 @@ double seconds(steady_time::duration d) {
 } // namespace
 
 flow::dispatch_rules supervisor_state::rules() const {
-  return {order_of(spec.pool.order_by), spec.pool.mailbox, spec.retry, spec.breaker, spec.dlq.flood};
+  return {order_of(spec.pool.order_by), spec.pool.mailbox, spec.retry, spec.breaker, spec.dlq.flood,
+          journal::most_crashes};
 }
 
 void supervisor_state::set_up_pool() {
@@ -62,10 +67,12 @@ void supervisor_state::set_up_pool() {
   threads = std::make_shared<executor>(spec.pool.workers);
   route = std::make_shared<call_route>();
   route->actor = who;
+  route->group = spec.consume.group;
   route->under_way = shared->calls_of(who);
   route->supervisor = caf::actor_cast<caf::actor>(self);
   if (const auto* named = std::get_if<config::named_handler>(&spec.handler))
-    route->how = call_route::by_function{*shared->handlers.find(named->name), threads};
+    route->how = call_route::by_function{*shared->handlers.find(named->name), threads},
+    route->journal = shared->calls(); // other calls cannot kill the process
   else if (const auto* http = std::get_if<config::http_handler>(&spec.handler))
     route->how =
         call_route::by_http{http::parse_url(http->url).value(), spec.publish.has_value(), &shared->http};
@@ -123,15 +130,24 @@ void supervisor_state::resize(unsigned workers) {
 void supervisor_state::pump() {
   const auto now = std::chrono::steady_clock::now();
   while (!idle.empty()) {
+    std::shared_ptr<void> solitude;
+    if (pool->next_is_suspect()) {
+      solitude = shared->take_solitude();
+      if (!solitude) { // another actor's suspect runs
+        if (!std::exchange(solitude_awaited, true)) self->delayed_send(self, milliseconds{50}, tick{});
+        return;
+      }
+    }
     const auto next = pool->next(now);
     if (!next) return;
     const auto index = idle.back();
     idle.pop_back();
-    start(*next, index);
+    start(*next, index, std::move(solitude));
   }
 }
 
-void supervisor_state::start(const flow::call_handler& next, std::size_t index) {
+void supervisor_state::start(const flow::call_handler& next, std::size_t index,
+                             std::shared_ptr<void> solitude) {
   auto& s = slots[index];
   const auto now = std::chrono::steady_clock::now();
   s.calling = std::make_shared<call>();
@@ -139,6 +155,8 @@ void supervisor_state::start(const flow::call_handler& next, std::size_t index) 
   s.calling->slot = index;
   s.calling->task = next.id;
   s.calling->event = next.event;
+  s.calling->alone = next.alone;
+  s.calling->solitude = std::move(solitude);
   s.calling->context =
       std::make_shared<context>(around, next.attempt, now + spec.deadline, shared->publisher.load());
   s.since = now;
@@ -223,6 +241,7 @@ void supervisor_state::on_deadlines() {
       continue;
     }
     s.hung = true;
+    s.calling->solitude.reset();
     pool->overdue(s.calling->task, now);
     log::error("handler_hangs", "a handler is past its deadline and blocks its thread and its key",
                {{"actor", actor.name},
@@ -243,6 +262,41 @@ void supervisor_state::on_deadlines() {
         self, std::max(deadlines.top().at - now, steady_time::duration{std::chrono::milliseconds{1}}),
         deadline_tick{});
   }
+}
+
+void supervisor_state::mark_crashed(const topic_partition& where, std::vector<flow::admitted>& events) const {
+  for (auto& e : events) {
+    const auto was = crashed.find(place_of(spec.consume.group, *e.event));
+    if (was == crashed.end()) continue;
+    const auto& history = was->second.history;
+    e.crashed = {history.crashes, history.first_ms, history.last_ms};
+    log::warning(
+        "crashed_before",
+        history.crashes < journal::most_crashes
+            ? "the process crashed while it ran the handler of this event; it runs alone"
+            : "the process crashed too often while it ran the handler of this event; it becomes a dead "
+              "letter",
+        {{"actor", actor.name},
+         {"topic", where.topic},
+         {"event_id", e.event->id()},
+         {"crashes", static_cast<std::int64_t>(history.crashes)}});
+  }
+}
+
+/// Not before the commit: an event that comes again would be new, and crash as often again.
+void supervisor_state::forget_crashes(const topic_partition& where, std::int64_t committed) {
+  std::vector<journal::call_place> over;
+  for (const auto& [call, state] : crashed)
+    if (state.done && call.topic == where.topic && call.partition == where.partition &&
+        call.offset < committed)
+      over.push_back(call);
+  if (over.empty()) return;
+  for (const auto& call : over)
+    crashed.erase(call);
+  shared->chores.run([s = shared, over = std::move(over)] {
+    if (const auto gone = s->crashes->forget(over); !gone)
+      log::warning("crashes_not_forgotten", gone.failure().detail);
+  });
 }
 
 void supervisor_state::perform(std::vector<flow::action>& todo) {
@@ -268,6 +322,9 @@ void supervisor_state::perform(std::vector<flow::action>& todo) {
       auto& of = members[done->partition].settled;
       of.slots.push_back(done->slot);
       if (exactly_once) of.held_bytes.push_back(exactly_once->bytes_of(*done));
+      if (!crashed.empty())
+        if (const auto was = crashed.find(place_of(spec.consume.group, *done->event)); was != crashed.end())
+          was->second.done = true;
       if (done->event->timestamp_ms >= 0)
         count.age->observe(
             static_cast<double>(std::max<std::int64_t>(0, wall_ms() - done->event->timestamp_ms)) / 1000);

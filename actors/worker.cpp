@@ -57,6 +57,29 @@ std::string header_safe(std::string_view text) {
   return out;
 }
 
+std::shared_ptr<journal::call_note> note_call(const call_route& route, const call& what) {
+  return route.journal ? route.journal->note(route.group, *what.event, what.alone) : nullptr;
+}
+
+outcome run_blocking(const call_route& route, const call& what) {
+  const auto note = note_call(route, what);
+  const journal::runs_on_this_thread here{note ? note->state() : nullptr};
+  const auto& by = std::get<call_route::by_function>(route.how);
+  return run_handler(std::get<blocking_handler>(by.run), *what.event, *what.context);
+}
+
+void run_async(const call_route& route, const call& what, completion answer) {
+  const auto& by = std::get<call_route::by_function>(route.how);
+  const auto& handler = std::get<async_handler>(by.run);
+  const auto note = note_call(route, what);
+  if (!note) return run_handler(handler, what.event, what.context, std::move(answer));
+  const journal::runs_on_this_thread here{note->state()};
+  run_handler(handler, what.event, what.context, [note, answer = std::move(answer)](outcome result) {
+    note->end();
+    answer(std::move(result));
+  });
+}
+
 } // namespace
 
 http::call make_http_call(const http::url& to, const call& what, milliseconds left) {
@@ -140,13 +163,10 @@ void worker_state::begin(const std::shared_ptr<call>& what) {
   if (const auto* f = std::get_if<call_route::by_function>(&route->how)) {
     if (std::holds_alternative<blocking_handler>(f->run)) {
       // The route is kept by the job: it outlives this worker.
-      f->threads->run([what, answer, keep = route] {
-        const auto& by = std::get<call_route::by_function>(keep->how);
-        answer(run_handler(std::get<blocking_handler>(by.run), *what->event, *what->context));
-      });
+      f->threads->run([what, answer, keep = route] { answer(run_blocking(*keep, *what)); });
       return;
     }
-    return run_handler(std::get<async_handler>(f->run), what->event, what->context, answer);
+    return run_async(*route, *what, answer);
   }
   const auto& h = std::get<call_route::by_http>(route->how);
   const auto left = left_of(*what);

@@ -22,6 +22,9 @@ struct call_route {
     http::client* client = nullptr;
   };
   std::string actor;
+  std::string group;
+  std::shared_ptr<journal::call_journal>
+      journal; ///< of the calls that can kill the process; none without `state`
   std::variant<by_function, by_http, config::simulate_handler> how;
   std::shared_ptr<std::atomic<std::size_t>> under_way; ///< calls begun and not ended
   caf::actor supervisor; ///< gets call_ended, straight from whatever carried the call out
