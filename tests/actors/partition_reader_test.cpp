@@ -146,6 +146,7 @@ TEST_F(PartitionReader, CommitsWithLessMetadataWhereTheBrokerFoundItTooLarge) {
   auto wanted = commit();
   ASSERT_TRUE(wanted && wanted->commit);
   auto size = wanted->commit->metadata.size();
+  ASSERT_GT(size, 0U);
   while (size > 0) {
     caf::anon_send(reader, commit_done{false, true});
     caf::anon_send(reader, commit_due{false});

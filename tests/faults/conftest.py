@@ -22,7 +22,7 @@ from matrix.lane import Lane
 
 def pytest_addoption(parser):
     parser.addoption("--seed", type=int, default=None, help="repeats a run")
-    parser.addoption("--full", action="store_true", help="all rows, each as often as the matrix says")
+    parser.addoption("--full", action="store_true", help="all rows, each as often as the matrix says, but for the length of the soak")
     parser.addoption("--row", type=int, action="append", help="a row of the matrix, whole")
     parser.addoption("--figures", help="a file that gets a line of JSON for each figure")
 

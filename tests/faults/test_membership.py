@@ -11,7 +11,8 @@ from support.working import pool, told
 
 PARTITIONS = 4
 WINDOW = 300
-SESSION = 6
+# Longer than a start takes on a machine that is busy, and than the bound: who is back before had not to wait for it.
+SESSION = {"session.timeout.ms": 40_000}
 
 
 @pytest.fixture
@@ -21,8 +22,8 @@ def topic(kafka, name):
 
 @pytest.fixture
 def seated(kafka, engines, topic):
-    """An engine of this instance, a static member of the topic's group; its session lasts 6 s unless said otherwise."""
-    def make(instance, **consumer):
+    """An engine of this instance, a static member of the topic's group."""
+    def make(instance, consumer=SESSION):
         actor = pool(topic, topic, consume={"topic": topic, "group": topic, "window": WINDOW, "static": True},
                      pool={"workers": 8})
         return engines({"working": actor}, kafka={"brokers": kafka.address, "consumer": consumer}, instance=instance)
@@ -49,7 +50,7 @@ def test_a_killed_static_member_works_on_without_waiting_for_its_session(kafka, 
     first, second = seated("one").start_and_join(), seated("two").start_and_join()
     eventually(lambda: [e.metric("troupe_assigned_partitions") for e in (first, second)] == [2, 2], 40, "two each")
     before, sent, gaps = rebalances(second), [], []
-    for _ in range(10 if whole else 2):
+    for _ in range(10 if whole else 1):
         sent += load(kafka, topic, 4000, sleep_ms=10)
         seen = len(effects.read())
         eventually(lambda: works(effects, first.pid, seen), 30, "it is at work")
@@ -63,8 +64,7 @@ def test_a_killed_static_member_works_on_without_waiting_for_its_session(kafka, 
         gaps.append(time.monotonic() - since)
         effects.wait_done(sent, 60)
         assert len(redelivered(effects.calls, killed)) <= WINDOW * PARTITIONS
-    if max(gaps) < SESSION:
-        assert rebalances(second) == before, "its neighbour noticed nothing"
+    assert rebalances(second) == before, "its neighbour noticed nothing"
     effects.wait_done(sent)
     assert max(gaps) < 3 * 5
     figure(f"static member: {len(gaps)} kills, progress again after at most {max(gaps):.1f} s, 0 lost, 0 rebalances of "
@@ -74,8 +74,7 @@ def test_a_killed_static_member_works_on_without_waiting_for_its_session(kafka, 
 @pytest.mark.row(1)
 @pytest.mark.limit(120)
 def test_a_clean_restart_of_a_static_member_is_no_rebalance_for_the_others(kafka, seated, effects, topic):
-    long = {"session.timeout.ms": 40_000}  # longer than a start takes on a machine that is busy
-    first, second = seated("one", **long).start_and_join(), seated("two", **long).start_and_join()
+    first, second = seated("one").start_and_join(), seated("two").start_and_join()
     eventually(lambda: [e.metric("troupe_assigned_partitions") for e in (first, second)] == [2, 2], 40, "two each")
     before, sent = rebalances(second), []
     for _ in range(3):

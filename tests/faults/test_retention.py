@@ -3,11 +3,11 @@ past the position looks like the old one: that can't be seen by anybody who know
 
 import signal
 
-import confluent_kafka
 import pytest
 
 from delete_records import delete_records
 from support import page_views
+from support.offsets import commit
 from support.waiting import eventually, pause
 from support.working import pool, told
 
@@ -15,13 +15,6 @@ from support.working import pool, told
 @pytest.fixture
 def topic(kafka, name):
     return kafka.create_topic(name)
-
-
-def commit(kafka, group, topic, offset):
-    """As the group's own member would, while it has none."""
-    client = confluent_kafka.Consumer({"bootstrap.servers": kafka.address, "group.id": group})
-    client.commit(offsets=[confluent_kafka.TopicPartition(topic, 0, offset)], asynchronous=False)
-    client.close()
 
 
 def fill(kafka, topic, count):
@@ -136,7 +129,7 @@ def test_a_pool_sees_a_recreated_topic_as_far_as_it_can_be_seen(
     sent = fill(kafka, topic, start + 50 if start else 50)
     if start:
         delete_records(kafka, topic, {0: start})
-    commit(kafka, topic, topic, position)
+    commit(kafka, topic, topic, 0, position, "")
     engine = engines({"working": pool(topic, topic)}).start_and_join()
     end = len(sent)
     if start <= position <= end:

@@ -88,7 +88,7 @@ def freeze_in_a_commit(chain, kafka, engine, moment):
     """True where the broker committed, and the process does not know it."""
     engine.environment["TROUPE_FAILPOINT"] = f"txn_offsets_sent:3:{signal.SIGSTOP.value}"
     engine.start()
-    eventually(lambda: state(engine) == "T", 60, "it froze before its commit", 0.01)
+    eventually(lambda: engine.state() == "T", 60, "it froze before its commit", 0.01)
     unknown = len(engine.logged("error", "transaction_unknown"))
     before = len(kafka.read(chain.between))
     engine.signal(signal.SIGCONT)
@@ -99,8 +99,3 @@ def freeze_in_a_commit(chain, kafka, engine, moment):
     engine.signal(signal.SIGCONT)
     eventually(lambda: len(kafka.read(chain.between)) > taken + 100, 60, "work goes on", 0.5)
     return taken > before and len(engine.logged("error", "transaction_unknown")) > unknown
-
-
-def state(engine):
-    with open(f"/proc/{engine.pid}/stat") as file:
-        return file.read().rpartition(") ")[2].split()[0]

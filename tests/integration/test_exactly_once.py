@@ -94,7 +94,7 @@ def test_a_dead_letter_is_written_once_with_the_offset_though_the_process_is_kil
     sent = kafka.produce(chain.source, events)
     dead = {s.value for s, e in zip(sent, events) if b"permanent" in e.value}
     engine = chain.engine(single(chain, dlq={"flood": {"ratio": 1.0, "run": 100000}}))
-    engine.environment["TROUPE_FAILPOINT"] = "txn_committed:2"
+    engine.environment["TROUPE_FAILPOINT"] = "txn_committed"
     engine.start()
     assert engine.wait(40) == -signal.SIGKILL
     del engine.environment["TROUPE_FAILPOINT"]
@@ -178,7 +178,7 @@ def test_a_process_that_froze_in_a_transaction_writes_nothing_over_its_successor
     frozen.environment["TROUPE_FAILPOINT"] = f"{point}:4:{signal.SIGSTOP.value}"
     with chain.load() as load:
         frozen.start()
-        eventually(lambda: state(frozen) == "T", 40, "it froze in a transaction", 0.01)
+        eventually(lambda: frozen.state() == "T", 40, "it froze in a transaction", 0.01)
         second.start_and_join(within=40)
         # What its offsets say is told only when the frozen one's transaction has timed out.
         eventually(lambda: sum(call.pid == second.pid for call in effects.read()) >= 300, 60, "the second took over")
@@ -189,11 +189,6 @@ def test_a_process_that_froze_in_a_transaction_writes_nothing_over_its_successor
     kafka.wait_all_committed(chain.source, chain.source)
     assert_once_in_order(kafka.read(chain.between), load.sent)
     assert frozen.stop() == 0 and second.stop() == 0
-
-
-def state(engine):
-    with open(f"/proc/{engine.pid}/stat") as file:
-        return file.read().rpartition(") ")[2].split()[0]
 
 
 @pytest.mark.limit(120)

@@ -1,14 +1,12 @@
 // What stands in the place of engine/core/failpoint.cpp in the programs under test.
 //
 // TROUPE_FAILPOINT=name[:pass[:signal]],… sends the process this signal (9 unless said otherwise) at that
-// pass, counted from 1, of the place of that name. With TROUPE_FAILPOINT_LOG each name is written there
-// before.
+// pass, counted from 1, of the place of that name.
 
 #include "engine/core/failpoint.hpp"
 
 #include <csignal>
 #include <cstdlib>
-#include <fcntl.h>
 #include <mutex>
 #include <sstream>
 #include <string>
@@ -39,15 +37,6 @@ std::vector<point> armed() {
   return all;
 }
 
-void tell(std::string line) {
-  const char* path = std::getenv("TROUPE_FAILPOINT_LOG");
-  if (!path) return;
-  line += '\n';
-  const int file = ::open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-  if (file < 0 || ::write(file, line.data(), line.size()) < 0) std::abort();
-  ::close(file);
-}
-
 } // namespace
 
 void failpoint(std::string_view name) noexcept {
@@ -57,7 +46,6 @@ void failpoint(std::string_view name) noexcept {
   const std::lock_guard lock{counting};
   for (auto& p : points) {
     if (p.name != name || p.pass == 0 || --p.pass > 0) continue;
-    tell(p.name);
     ::kill(::getpid(), p.signal);
   }
 }

@@ -70,10 +70,11 @@ def assert_order(seen):
 # ---- R: what is done again ----
 
 def redelivered_by_life(calls):
-    """By process: how many of the events it started were started again by another one."""
+    """By process: how many of the events it started were started again by another one, or anew by itself."""
     owner, again = {}, Counter()
     for call in sorted(calls, key=lambda call: call.start):
-        if owner.get(call.id, call.pid) != call.pid:
+        # A process that lost its partitions and has them again calls as for the first time.
+        if call.id in owner and (owner[call.id] != call.pid or call.attempt == 1):
             again[owner[call.id]] += 1
         owner[call.id] = call.pid
     return again

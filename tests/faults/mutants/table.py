@@ -18,7 +18,8 @@ class Mutant(NamedTuple):
 
 
 PROCESSES, REDIS, SCALING = (f"tests/faults/test_{name}.py" for name in ("processes", "redis", "scaling"))
-DEAD_LETTERS = "tests/integration/test_dead_letters.py"
+POISON = "tests/faults/test_poison.py"
+CHAINS = "tests/integration/test_exactly_once.py"
 
 MUTANTS = [
     Mutant("commit_before_work", "the position that is committed is what was read, not what is finished",
@@ -34,7 +35,7 @@ MUTANTS = [
            [Edit("actors/dead_letter_writer.cpp",
                  "                  });\n}\n",
                  "                  });\n  self->send(self, bury_answer{id, std::nullopt});\n}\n")],
-           [f"{DEAD_LETTERS}::"
+           [f"{POISON}::"
             "test_without_its_dlq_topic_a_key_waits_and_nothing_is_committed_past_it_until_it_is_there"]),
     Mutant("key_order_ignored", "events of one key run at once",
            [Edit("engine/flow/dispatcher.cpp",
@@ -49,4 +50,12 @@ MUTANTS = [
            [Edit("actors/supervisor.cpp", "  if (at == step::leaving) return;\n  auto& from", "  auto& from"),
             Edit("actors/supervisor.cpp", "if (which->committing != report.offset) continue;", "")],
            [f"{PROCESSES}::test_a_process_that_wakes_up_in_the_middle_of_the_rebalance_goes_on --full"]),
+    Mutant("outputs_not_held_back", "what is finished out of order is published before the offset that goes with it",
+           [Edit("engine/flow/held_outputs.cpp", "at != by_offset_.end() && at->first < position; ++at)",
+                 "at != by_offset_.end() && (at->first < position || position > 0); ++at)")],
+           [f"{CHAINS}::test_what_finished_out_of_order_waits_unwritten_for_what_is_before_it"]),
+    Mutant("offsets_outside_the_transaction", "what is published is committed, the offsets that go with it are not",
+           [Edit("engine/kafka/transactions.cpp",
+                 "  if (auto ended = send_offsets(what, until)) return *ended;\n", "")],
+           [f"{CHAINS}::test_a_stop_under_load_commits_what_is_done_and_leaves_no_transaction_open"]),
 ]

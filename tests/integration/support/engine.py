@@ -126,6 +126,11 @@ class Engine:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
+    def state(self):
+        """Of its process, as /proc has it: T is stopped."""
+        with open(f"/proc/{self.pid}/stat") as file:
+            return file.read().rpartition(") ")[2].split()[0]
+
     def memory_mb(self):
         with open(f"/proc/{self.pid}/status") as status:
             return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS:"))
