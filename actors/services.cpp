@@ -83,9 +83,9 @@ result<std::string> services::instance() {
   if (!settings.instance.empty()) return settings.instance;
   const std::lock_guard hold{instance_lock_};
   if (!slot_) {
-    const auto folder = settings.state.empty() ? default_state_folder() : settings.state;
-    auto taken = slot_lock::take(folder, settings.app);
-    if (!taken) return taken.failure();
+    const auto folder = settings.state.empty() ? default_state_folder() : result<std::string>{settings.state};
+    auto taken = folder ? slot_lock::take(*folder, settings.app) : result<slot_lock>{folder.failure()};
+    if (!taken) return error{errc::bad_config, taken.failure().detail};
     slot_.emplace(std::move(taken).value());
   }
   std::array<char, 256> host{};

@@ -180,7 +180,10 @@ void supervisor_state::take_last_commits() {
   last_awaited = 0;
   for (auto& m : members)
     if (m.reader) ask_last_commit(m);
-  if (last_awaited == 0) leave_partitions();
+  if (last_awaited == 0)
+    leave_partitions();
+  else
+    send_commits(); // a reader whose commit waits here answers nothing before it
 }
 
 void supervisor_state::ask_last_commit(member& of) {
@@ -219,6 +222,9 @@ void supervisor_state::on_commit_wanted(commit_wanted& m) {
 }
 
 void supervisor_state::send_commits() {
+  // Nothing orders the group's first commit and a transaction; and their answers are told apart by their
+  // order.
+  if (std::any_of(members.begin(), members.end(), [](const member& m) { return m.first_commit; })) return;
   if (exactly_once) exactly_once->begin(consumer, at == step::committing);
   if (commits.empty()) return;
   failpoint("before_commit");
@@ -267,6 +273,7 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
     leave_partitions();
     return;
   }
+  if (at == step::running || at == step::committing) send_commits();
   if (at == step::running &&
       std::any_of(members.begin(), members.end(), [](const member& p) { return p.dirty; }))
     arm_commit();

@@ -10,6 +10,8 @@
 namespace troupe::actors {
 namespace {
 
+constexpr std::size_t longest_topic = 249;
+
 flow::ordering order_of(config::order_by by) {
   switch (by) {
   case config::order_by::key:
@@ -340,6 +342,9 @@ std::optional<error> supervisor_state::address(std::vector<outgoing>& events) {
   const config::publish by = spec.publish.value_or(config::publish{});
   for (auto& event : events) {
     if (event.topic.empty()) event.topic = by.topic;
+    if (event.topic.size() > longest_topic)
+      return error{errc::too_large, "the handler named a topic of " + std::to_string(event.topic.size()) +
+                                        " characters; Kafka allows " + std::to_string(longest_topic)};
     if (event.key || by.key.empty() || !event.value) continue;
     // It would be published, but in no order: that is not what the config says.
     if (!publish_key->read(*event.value) || !(*publish_key)[0].has_text())

@@ -70,6 +70,8 @@ result<std::unique_ptr<transactions>> transactions::open(const group_seat& seat,
 void transactions::begin_assignment(std::size_t partitions) {
   held_.assign(partitions, {});
   assigned_ = std::make_shared<std::atomic<bool>>(true);
+  failures_ = 0;
+  not_before_ = {};
 }
 
 void transactions::end_assignment() {
@@ -124,9 +126,10 @@ void transactions::begin(const std::shared_ptr<kafka::consumer>& consumer, bool 
     job.events.push_back(one.events);
   for (const auto& one : under_way_->commits)
     job.offsets.push_back(one.request);
-  thread_.run([client = client_, consumer, assigned = assigned_, to = seat_.supervisor,
+  thread_.run([client = client_, seat = consumer, assigned = assigned_, to = seat_.supervisor,
                job = std::move(job)]() mutable {
-    auto member = consumer->current_membership();
+    auto member = seat->current_membership();
+    seat.reset(); // whose supervisor may die meanwhile: the group must not wait for it
     // Asked after the membership was taken, which is therefore none of a later assignment.
     if (!*assigned) member = error{errc::conflict, "the assignment has ended"};
     if (!member) {

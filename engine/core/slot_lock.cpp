@@ -47,8 +47,11 @@ slot_lock::~slot_lock() {
   if (file_ >= 0) ::close(file_);
 }
 
-std::string default_state_folder() {
-  return std::filesystem::temp_directory_path() / ("troupe-" + std::to_string(::getuid()));
+result<std::string> default_state_folder() {
+  std::error_code failed;
+  const auto folder = std::filesystem::temp_directory_path(failed);
+  if (failed) return cannot("use", "the folder for temporary files", failed.value());
+  return (folder / ("troupe-" + std::to_string(::getuid()))).string();
 }
 
 } // namespace troupe

@@ -34,7 +34,8 @@ private:
   std::string path_;
 };
 
-/// A folder of this user for locks where the config names none.
-std::string default_state_folder();
+/// A folder of this user for locks where the config names none. errc::unavailable where the system has no
+/// folder for temporary files.
+result<std::string> default_state_folder();
 
 } // namespace troupe

@@ -139,7 +139,7 @@ struct transactions::impl {
   transaction_outcome run(const transaction& what);
   transaction_outcome attempt(const transaction& what);
   std::optional<transaction_outcome> publish(const transaction& what);
-  std::optional<transaction_outcome> hand_over_all(const transaction& what, clock::time_point until);
+  void hand_over_all(const transaction& what, clock::time_point until);
   std::optional<transaction_outcome> send_offsets(const transaction& what, clock::time_point until);
   transaction_outcome commit(clock::time_point until);
   transaction_outcome failed(const rd_kafka_error_t* why, const std::string& doing);
@@ -245,7 +245,7 @@ std::optional<transaction_outcome> transactions::impl::publish(const transaction
   auto& from = *current;
   // Each event is reported within its own timeout; the rest is for librdkafka to notice that.
   const auto until = clock::now() + config->message_timeout + one_call;
-  if (auto ended = hand_over_all(what, until)) return ended;
+  hand_over_all(what, until);
   while (rd_kafka_outq_len(from.get()) > 0 && !from.undelivered && clock::now() < until)
     rd_kafka_flush(from.get(), std::min(left(until), 500));
   if (rd_kafka_outq_len(from.get()) > 0 && !from.undelivered)
@@ -258,8 +258,8 @@ std::optional<transaction_outcome> transactions::impl::publish(const transaction
                              {from.too_large.begin(), from.too_large.end()}};
 }
 
-std::optional<transaction_outcome> transactions::impl::hand_over_all(const transaction& what,
-                                                                     clock::time_point until) {
+/// Leaves `undelivered` where not all of it was taken.
+void transactions::impl::hand_over_all(const transaction& what, clock::time_point until) {
   auto& to = *current;
   for (std::size_t i = 0; i < what.events.size(); ++i)
     for (const auto& event : *what.events[i])
@@ -272,14 +272,16 @@ std::optional<transaction_outcome> transactions::impl::hand_over_all(const trans
           to.undelivered = to_error(code, "publishing to " + event.topic);
           break;
         }
-        if (to.undelivered) return std::nullopt; // it ends there anyhow
-        if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL || clock::now() >= until) {
-          abort();
-          return failed(why.get(), "publishing to " + event.topic);
+        if (to.undelivered) return; // it ends there anyhow
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL && clock::now() < until) {
+          rd_kafka_poll(to.get(), 100);
+          continue;
         }
-        rd_kafka_poll(to.get(), 100);
+        // Once the broker refused an event, no more are taken, and only that event's report says why.
+        rd_kafka_flush(to.get(), 500);
+        if (!to.undelivered) to.undelivered = to_error(code, "publishing to " + event.topic);
+        return;
       }
-  return std::nullopt;
 }
 
 std::optional<transaction_outcome> transactions::impl::send_offsets(const transaction& what,

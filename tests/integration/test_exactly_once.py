@@ -129,6 +129,19 @@ def test_an_output_that_is_too_large_becomes_a_dead_letter_and_takes_no_other_wi
     assert engine.stop() == 0
 
 
+def test_a_backlog_whose_batches_the_broker_finds_too_large_goes_through_in_smaller_ones(chain, kafka):
+    """More than is handed over before the broker's first refusal, none of it too large by itself."""
+    actors, small = single(chain), kafka.create_topic(f"{chain.between}-small", 3, max_message_bytes=50_000)
+    actors["first"] |= {"publish": {"topic": small}, "pool": {"workers": 32}}
+    sent = kafka.produce(chain.source, [numbered(n, n, publish_bytes=2000) for n in range(1, 3001)])
+    engine = chain.engine(actors).start_and_join()
+    eventually(lambda: len(kafka.read(small)) == len(sent), 50, "all of them", 0.5)
+    kafka.wait_all_committed(chain.source, chain.source)
+    assert engine.metric("troupe_transactions_total", result="unknown") == 0
+    assert sum(kafka.ends(f"{chain.source}.first.dlq").values()) == 0
+    assert engine.stop() == 0
+
+
 def test_a_dead_letter_that_is_too_large_becomes_an_envelope(chain, kafka):
     dlq = kafka.create_topic(f"{chain.source}.first.dlq", 3, max_message_bytes=3000)
     sent = kafka.produce(chain.source, [told(b"k", 0, n=1, fail="permanent", padding="x" * 20_000), numbered(2, 0)])
