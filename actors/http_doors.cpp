@@ -58,12 +58,21 @@ struct http_doors::door {
   std::map<std::string, by_method> routes; ///< by path
   std::unique_ptr<http::server> server;
   std::size_t connections = 0; ///< at a time
+  bool stopping = false;       ///< its routes go one by one
+
+  void add(route what) {
+    auto& place = routes[what.path];
+    const auto method = what.method;
+    place.insert_or_assign(method, std::move(what));
+  }
 
   void on_request(http::request asked, http::reply to) {
     http::server::handler on;
     {
       const std::lock_guard hold{lock};
       const auto at = routes.find(asked.path);
+      if (at == routes.end() && stopping)
+        return to(problem(503, "this process is stopping; ask another one"));
       if (at == routes.end()) return to(problem(404, "there is nothing at " + asked.path));
       if (const auto r = at->second.find(asked.method); r != at->second.end()) on = r->second.to;
       if (!on) {
@@ -104,23 +113,23 @@ std::size_t http_doors::room(const std::string& listen, std::size_t wanted) cons
 result<void> http_doors::open(const std::string& listen, http::server_options options, route what) {
   const std::lock_guard hold{lock_};
   auto here = doors_.find(listen);
-  if (here == doors_.end()) {
-    options.connections = room(listen, options.connections);
-    auto made = std::make_shared<door>();
-    made->connections = options.connections;
-    options.refusal = problem;
-    auto server = http::server::start(listen, std::move(options),
-                                      [d = made.get()](http::request asked, http::reply to) {
-                                        d->on_request(std::move(asked), std::move(to));
-                                      });
-    if (!server) return server.failure();
-    made->server = std::move(server).value();
-    here = doors_.emplace(listen, std::move(made)).first;
+  if (here != doors_.end()) {
+    const std::lock_guard routes{here->second->lock};
+    here->second->add(std::move(what));
+    return {};
   }
-  const std::lock_guard routes{here->second->lock};
-  auto& place = here->second->routes[what.path];
-  const auto method = what.method;
-  place.insert_or_assign(method, std::move(what));
+  options.connections = room(listen, options.connections);
+  auto made = std::make_shared<door>();
+  made->connections = options.connections;
+  made->add(std::move(what)); // before anybody can ask: a 404 would be taken for an answer
+  options.refusal = problem;
+  auto server =
+      http::server::start(listen, std::move(options), [d = made.get()](http::request asked, http::reply to) {
+        d->on_request(std::move(asked), std::move(to));
+      });
+  if (!server) return server.failure();
+  made->server = std::move(server).value();
+  doors_.emplace(listen, std::move(made));
   return {};
 }
 
@@ -142,8 +151,11 @@ void http_doors::leave(const std::string& listen, const std::string& method, con
 
 void http_doors::stop_accepting() {
   const std::lock_guard hold{lock_};
-  for (const auto& [listen, d] : doors_)
+  for (const auto& [listen, d] : doors_) {
     d->server->stop_accepting();
+    const std::lock_guard routes{d->lock};
+    d->stopping = true;
+  }
 }
 
 void http_doors::close() {
