@@ -1,5 +1,6 @@
 #include "actors/dead_letter_writer.hpp"
 
+#include "actors/letter_rules.hpp"
 #include "engine/core/failpoint.hpp"
 #include "engine/log/log.hpp"
 
@@ -10,13 +11,6 @@ namespace {
 
 /// How long librdkafka tries one dead letter before we hear of it and try it again.
 constexpr milliseconds dlq_timeout{60'000};
-/// What an envelope shows of the payload; less where the broker still refuses.
-constexpr std::size_t envelope_head = std::size_t{64} << 10;
-constexpr policy::retry_rules again{.attempts = 1,
-                                    .backoff = policy::backoff_kind::exponential,
-                                    .initial = milliseconds{200},
-                                    .max = milliseconds{5000},
-                                    .jitter = 0};
 
 } // namespace
 
@@ -72,7 +66,7 @@ caf::behavior dead_letter_writer_state::make_behavior(services* s, caf::actor to
                    m.failure->detail +
                        "; the event keeps its key and is not skipped, the dead letter is tried again",
                    {{"actor", actor}, {"topic", p.letter.topic}, {"attempt", std::int64_t{p.tries + 1}}});
-        self->delayed_send(self, policy::delay_of(again, ++p.tries, 0), bury_again{m.id});
+        self->delayed_send(self, policy::delay_of(write_again, ++p.tries, 0), bury_again{m.id});
       },
       [this](const stop_order&) { self->quit(); },
   };

@@ -71,10 +71,11 @@ struct http_doors::door {
     {
       const std::lock_guard hold{lock};
       const auto at = routes.find(asked.path);
-      if (at == routes.end() && stopping)
-        return to(problem(503, "this process is stopping; ask another one"));
+      if (at != routes.end())
+        if (const auto r = at->second.find(asked.method); r != at->second.end()) on = r->second.to;
+      if (!on && stopping)
+        return to(problem_answer({503, "this process is stopping; ask another one"}, milliseconds{1000}));
       if (at == routes.end()) return to(problem(404, "there is nothing at " + asked.path));
-      if (const auto r = at->second.find(asked.method); r != at->second.end()) on = r->second.to;
       if (!on) {
         std::string methods;
         bool cors = false;

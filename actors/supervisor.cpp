@@ -18,9 +18,8 @@ constexpr milliseconds transaction_every{100};
 constexpr milliseconds goodbye{2000};
 /// What publishes and dead letters under way may take when no call runs any more.
 constexpr milliseconds last_writes{1000};
-constexpr std::string_view says_less = "; the next one records less of what is finished out of order (raise "
-                                       "the broker's offset.metadata.max.bytes "
-                                       "to 4096)";
+constexpr std::string_view says_less = "; the next one records less of what is finished out of order "
+                                       "(raise the broker's offset.metadata.max.bytes to 4096)";
 
 } // namespace
 
@@ -251,7 +250,8 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
     const auto which = std::find_if(members.begin(), members.end(),
                                     [&](const member& p) { return p.where == report.where; });
     if (which == members.end()) continue;
-    const bool too_large = report.failure && report.failure->code == errc::too_large;
+    // With exactly_once there is no metadata: then it is an output that was too large.
+    const bool too_large = !exactly_once && report.failure && report.failure->code == errc::too_large;
     if (report.failure) {
       log::warning(
           "commit_failed", report.failure->detail + std::string{too_large ? says_less : ""},

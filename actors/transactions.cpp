@@ -1,5 +1,6 @@
 #include "actors/transactions.hpp"
 
+#include "actors/letter_rules.hpp"
 #include "engine/log/log.hpp"
 
 #include <caf/send.hpp>
@@ -16,13 +17,6 @@ using kind = kafka::transaction_outcome::kind;
 /// What one transaction carries, so that it ends well before its timeout even after an outage has filled all
 /// windows.
 constexpr std::size_t most_bytes = std::size_t{32} << 20;
-/// What an envelope shows of the payload; less where the broker still refuses.
-constexpr std::size_t envelope_head = std::size_t{64} << 10;
-constexpr policy::retry_rules again{.attempts = 1,
-                                    .backoff = policy::backoff_kind::exponential,
-                                    .initial = milliseconds{200},
-                                    .max = milliseconds{5000},
-                                    .jitter = 0};
 
 std::shared_ptr<const std::vector<outgoing>> alone(outgoing event) {
   return std::make_shared<const std::vector<outgoing>>(1, std::move(event));
@@ -204,7 +198,7 @@ transactions::settlement transactions::settle(const transaction_ended& m) {
     return out;
   }
   if (outcome.what == kind::aborted || outcome.what == kind::too_large) {
-    out.again_in = policy::delay_of(again, ++failures_, 0);
+    out.again_in = policy::delay_of(write_again, ++failures_, 0);
     not_before_ = now + *out.again_in;
   }
   for (const auto& one : ended.commits) {

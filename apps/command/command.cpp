@@ -56,8 +56,10 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
                    "Aggregates that forget their counts and count again from the log")
       ->type_name("ACTOR");
   run_command
-      ->add_option("--adopt", from.adopt,
-                   "Aggregates that go on with their counts although what they count changed")
+      ->add_option(
+          "--adopt", from.adopt,
+          "Aggregates that go on with their counts although what they count changed, or their log begins "
+          "anew")
       ->type_name("ACTOR");
   run_command
       ->add_option("--log-format", from.log_format,

@@ -51,8 +51,7 @@ constexpr field table[]{
         "times goes to the dead-letter topic. Shared by the app's processes on a host, and on a disk of it."),
     row("", "instance", t::name,
         "Name of this process among those of the app, the same when it is started again. Otherwise the "
-        "host's "
-        "name and a number."),
+        "host's name and a number."),
     row("", "defaults", t::section, "Any key of an actor, merged under each actor that it fits."),
     row("", "actors", t::actors,
         "The actors by name. One key among ingest, handler, aggregate and generate says an actor's kind.")

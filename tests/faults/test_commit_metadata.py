@@ -160,7 +160,6 @@ def stingy(tmp_path):
 def test_a_broker_that_takes_less_metadata_gets_less_and_commits_go_on(
         stingy, engines, effects, name, tmp_path, most):
     kafka, gate = stingy(most), tmp_path / "mended"
-    engines.kafka = kafka
     kafka.create_topic(name, 1)
     sent = kafka.produce(name, [failing_until(gate, f"p{n}".encode()) if n >= 100 and n % 2 == 0 else fine(f"k{n}")
                                 for n in range(500)])
@@ -188,7 +187,6 @@ def test_a_broker_that_takes_less_metadata_gets_less_and_commits_go_on(
 @pytest.mark.limit(180)
 def test_a_stop_while_a_broker_refuses_the_metadata_still_commits(stingy, engines, effects, name, tmp_path):
     kafka = stingy(0)
-    engines.kafka = kafka
     kafka.create_topic(name, 1)
     never = tmp_path / "never"
     kafka.produce(name, [failing_until(never, f"p{n}".encode()) if n >= 100 and n % 2 == 0 else fine(f"k{n}")

@@ -116,8 +116,8 @@ def test_a_suspect_runs_alone_and_is_forgiven_when_it_succeeds(kafka, engine, ef
 
 @pytest.mark.row(17)
 @pytest.mark.limit(240)
-def test_kills_from_outside_blame_nobody(kafka, engine, effects, topic, whole, figure):
-    kills = 20 if whole else 5
+def test_kills_from_outside_blame_nobody(kafka, engine, effects, topic, figure):
+    kills = 20
     gate = f"{engine.folder}/free"
     [slow] = kafka.produce(topic, [told(b"slow", 0, hang_until_file=gate)])
     engine.config["actors"]["working"]["deadline"] = "10m"

@@ -45,9 +45,9 @@ def test_killed_at_a_step_of_a_transaction(chain, kafka, rng, whole, figure, poi
 
 @pytest.mark.row(2)
 @pytest.mark.limit(600)
-def test_killed_at_random_in_a_chain(chain, kafka, effects, rng, whole, figure):
+def test_killed_at_random_in_a_chain(chain, kafka, effects, rng, figure):
     engine = chain.engine()
-    kills = 20 if whole else 5
+    kills = 20
     with chain.load(per_second=300) as load:
         for _ in range(kills):
             seen = len(effects.read())

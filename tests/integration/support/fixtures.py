@@ -1,5 +1,6 @@
-"""The fixtures of the tests on real servers. One broker for a whole run of pytest (TEST_KAFKA, or its own); a Redis and engines for each test. A server
-that can't be had is a failure. All of it is ended by pid, and a failure shows the engines' last lines."""
+"""The fixtures of the tests on real servers. One broker for a whole run of pytest (TEST_KAFKA, or its own); a Redis
+and engines for each test. A server that can't be had is a failure. All of it is ended by pid, and a failure shows the
+engines' last lines."""
 
 import os
 import re
