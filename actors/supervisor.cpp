@@ -11,15 +11,10 @@
 namespace troupe::actors {
 namespace {
 
-constexpr milliseconds commit_every{200};
-/// Readers downstream see what is published only when its transaction has committed.
-constexpr milliseconds transaction_every{100};
 /// What the last commits and the goodbye to the group may take after a drain.
 constexpr milliseconds goodbye{2000};
 /// What publishes and dead letters under way may take when no call runs any more.
 constexpr milliseconds last_writes{1000};
-constexpr std::string_view says_less = "; the next one records less of what is finished out of order "
-                                       "(raise the broker's offset.metadata.max.bytes to 4096)";
 
 } // namespace
 
@@ -183,105 +178,6 @@ void supervisor_state::take_last_commits() {
     leave_partitions();
   else
     send_commits(); // a reader whose commit waits here answers nothing before it
-}
-
-void supervisor_state::ask_last_commit(member& of) {
-  self->send(of.reader, commit_due{true});
-  of.owes_last = true;
-  ++last_awaited;
-}
-
-void supervisor_state::on_commit_wanted(commit_wanted& m) {
-  if (m.generation != generation || m.which >= members.size()) return;
-  // A reader that is on its way out. Kept, its commit would go out with the next assignment's first ones and
-  // be taken, though another member may have gone on from there.
-  if (at == step::leaving) return;
-  auto& from = members[m.which];
-  from.behind_ms = m.behind_ms;
-  if (m.commit) {
-    from.committing = m.commit->offset;
-    kafka::commit_request request{from.where, m.commit->offset, std::move(m.commit->metadata)};
-    if (exactly_once)
-      exactly_once->want(m.which, std::move(request));
-    else
-      commits.push_back(std::move(request));
-  }
-  if (!m.last) {
-    if (!std::exchange(turn_scheduled, true)) self->send(self, end_of_turn{});
-    return;
-  }
-  if (at != step::committing || !std::exchange(from.owes_last, false)) return;
-  if (m.commit) {
-    from.last_out = true;
-    ++commits_awaited;
-  }
-  if (--last_awaited > 0) return;
-  send_commits();
-  if (commits_awaited == 0) leave_partitions();
-}
-
-void supervisor_state::send_commits() {
-  // Nothing orders the group's first commit and a transaction; and their answers are told apart by their
-  // order.
-  if (std::any_of(members.begin(), members.end(), [](const member& m) { return m.first_commit; })) return;
-  if (exactly_once) exactly_once->begin(consumer, at == step::committing);
-  if (commits.empty()) return;
-  failpoint("before_commit");
-  consumer->commit(std::exchange(commits, {}));
-}
-
-void supervisor_state::on_transaction_ended(const transaction_ended& m) {
-  const auto ended = exactly_once->settle(m);
-  if (ended.start_again) {
-    uncertain = true;
-    if (at == step::running) begin_drain(drain_for::restart);
-    if (at == step::committing) leave_partitions();
-    return; // its readers get no answer: they end, and are born again at the group's offsets
-  }
-  if (ended.again_in) self->delayed_send(self, *ended.again_in, end_of_turn{});
-  on_commits_ended({ended.reports});
-  if (at != step::leaving) send_commits();
-}
-
-void supervisor_state::on_commits_ended(const commits_ended& m) {
-  for (const auto& report : m.reports) {
-    (report.failure ? count.commits_failed : count.commits_ok)->add();
-    shared->commit_duration.observe(report.seconds);
-    const auto which = std::find_if(members.begin(), members.end(),
-                                    [&](const member& p) { return p.where == report.where; });
-    if (which == members.end()) continue;
-    // With exactly_once there is no metadata: then it is an output that was too large.
-    const bool too_large = !exactly_once && report.failure && report.failure->code == errc::too_large;
-    if (report.failure) {
-      log::warning(
-          "commit_failed", report.failure->detail + std::string{too_large ? says_less : ""},
-          {{"actor", actor.name}, {"topic", report.where.topic}, {"partition", report.where.partition}});
-      which->dirty = true;
-    } else {
-      shared->lag.update(spec.consume.group, report.where, report.offset, which->behind_ms, consumer);
-      if (!crashed.empty()) forget_crashes(report.where, report.offset);
-    }
-    if (std::exchange(which->first_commit, false)) continue;
-    if (which->committing != report.offset) continue; // sent under a past assignment, answered late
-    which->committing.reset();
-    if (which->reader) self->send(which->reader, commit_done{!report.failure, too_large});
-    if (!std::exchange(which->last_out, false)) continue;
-    --commits_awaited;
-    if (at == step::committing && too_large && which->reader) ask_last_commit(*which);
-  }
-  if (at == step::committing && last_awaited == 0 && commits_awaited == 0) {
-    leave_partitions();
-    return;
-  }
-  if (at == step::running || at == step::committing) send_commits();
-  if (at == step::running &&
-      std::any_of(members.begin(), members.end(), [](const member& p) { return p.dirty; }))
-    arm_commit();
-}
-
-void supervisor_state::arm_commit() {
-  if (std::exchange(commit_armed, true)) return;
-  self->delayed_send(self, exactly_once ? transaction_every : commit_every, commit_tick{});
 }
 
 void supervisor_state::leave_partitions() {
@@ -482,12 +378,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
         turn_scheduled = false;
         end_turn();
       },
-      [this](const commit_tick&) {
-        commit_armed = false;
-        if (at != step::running) return;
-        for (auto& p : members)
-          if (std::exchange(p.dirty, false) && p.reader) self->send(p.reader, commit_due{false});
-      },
+      [this](const commit_tick&) { on_commit_tick(); },
       [this](const deadline_tick&) {
         deadline_armed = false;
         on_deadlines();

@@ -62,17 +62,20 @@ struct supervisor_state {
   void begin_drain(drain_for purpose);
   void check_drained();
   void take_last_commits();
+  void leave_partitions();
+  void on_readers_gone();
+  void on_down(const caf::down_msg& m);
+  void on_trouble(const consumer_trouble& m);
+  void quit_now();
+
+  // commits (supervisor_commits.cpp)
   void ask_last_commit(member& of);
   void on_commit_wanted(commit_wanted& m);
   void on_commits_ended(const commits_ended& m);
   void on_transaction_ended(const transaction_ended& m);
   void send_commits();
   void arm_commit();
-  void leave_partitions();
-  void on_readers_gone();
-  void on_down(const caf::down_msg& m);
-  void on_trouble(const consumer_trouble& m);
-  void quit_now();
+  void on_commit_tick();
 
   // the pool (supervisor_pool.cpp)
   void set_up_pool();
