@@ -3,8 +3,10 @@
 #include "apps/command/exit_code.hpp"
 #include "apps/command/version.hpp"
 #include "engine/kafka/connection.hpp"
+#include "engine/kafka/properties_together.hpp"
 #include "engine/log/log.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -38,7 +40,19 @@ log::format format_of(const std::string& text) {
 }
 
 config::loaded load(const run_arguments& from, const handlers& h) {
-  return config::load_files(from.files, from.set, h.names(), ask_librdkafka);
+  auto loaded = config::load_files(from.files, from.set, h.names(), ask_librdkafka);
+  if (!loaded.config) return loaded;
+  const auto& to = loaded.config->kafka;
+  for (auto& why :
+       kafka::check_together({to.brokers, to.properties, to.consumer, to.producer, to.embedded()})) {
+    config::problem of_several;
+    of_several.file = from.files.front(); // none of the properties is wrong by itself
+    of_several.text = std::move(why);
+    loaded.problems.push_back(std::move(of_several));
+  }
+  if (std::any_of(loaded.problems.begin(), loaded.problems.end(), [](const auto& p) { return !p.warning; }))
+    loaded.config.reset();
+  return loaded;
 }
 
 /// A stuck destructor must not hold the exit: everything that matters is done by now.

@@ -1,6 +1,7 @@
 #include "engine/kafka/consumer_session.hpp"
 
 #include "engine/kafka/client_config.hpp"
+#include "engine/kafka/consuming.hpp"
 #include "engine/kafka/errors.hpp"
 #include "engine/kafka/offset_list.hpp"
 
@@ -28,17 +29,6 @@ std::span<const rd_kafka_topic_partition_t> elements(const rd_kafka_topic_partit
 
 std::string name_of(const topic_partition& where) {
   return where.topic + " [" + std::to_string(where.partition) + "]";
-}
-
-constexpr std::size_t fetch_bytes = std::size_t{2} << 20;
-
-/// fetch.max.bytes must not be smaller than this property. 0 where it is not given.
-std::size_t largest_message(const connection& to) {
-  std::size_t largest = 0;
-  for (const auto* properties : {&to.common, &to.consumer})
-    if (const auto given = properties->find("message.max.bytes"); given != properties->end())
-      largest = std::strtoull(given->second.c_str(), nullptr, 10);
-  return largest;
 }
 
 /// What the group committed; any partition's failure is the whole's, since half an answer starts nothing.
@@ -86,36 +76,8 @@ private:
 consumer_session::~consumer_session() = default;
 
 result<void> consumer_session::start() {
-  const auto& to = config_.connection;
-  const auto kbytes = std::clamp<std::size_t>(config_.prefetch_bytes / 1024, 1, 2'097'151);
-  properties ours{
-      {"client.id", config_.client_id},
-      {"session.timeout.ms", to.embedded ? "3000" : "6000"},
-      {"heartbeat.interval.ms", to.embedded ? "500" : "2000"},
-      // By count a full queue backs off a whole second on 2.0.2; bytes alone bound it.
-      {"queued.min.messages", "1000000"},
-      {"queued.max.messages.kbytes", std::to_string(kbytes)},
-      {"fetch.queue.backoff.ms", "2"}, // from 2.2 on; see resume_fetching
-      {"allow.auto.create.topics", "false"},
-      // How soon a topic that was missing, or a new one of a pattern, is seen.
-      {"topic.metadata.refresh.interval.ms", to.embedded ? "1000" : "10000"},
-  };
   stops_when_full_ = !scope_of("fetch.queue.backoff.ms");
-  // Answers of a moderate size come into memory that was just used, instead of fresh pages.
-  if (largest_message(to) <= fetch_bytes) ours["fetch.max.bytes"] = std::to_string(fetch_bytes);
-  if (to.embedded) ours["fetch.wait.max.ms"] = "10"; // its fetches never wake early
-  properties promised{
-      {"group.id", config_.group},
-      {"enable.auto.commit", "false"},
-      {"enable.auto.offset.store", "false"},
-      {"auto.offset.reset", "error"},
-      {"partition.assignment.strategy", "range,roundrobin"},
-      {"isolation.level", "read_committed"},
-      {"enable.partition.eof", "false"},
-      {"log.queue", "true"},
-  };
-  if (!config_.static_id.empty()) promised["group.instance.id"] = config_.static_id;
-  auto conf = make_conf(to, role::consumer, ours, promised);
+  auto conf = make_consumer_conf(config_);
   if (!conf) return conf.failure();
   std::array<char, 32> held{}; // the users' own setting wins
   std::size_t held_size = held.size();

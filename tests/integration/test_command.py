@@ -70,8 +70,10 @@ def test_check_shows_all_problems_at_once_with_place_line_caret_and_the_nearest_
 
 
 @pytest.mark.parametrize("text", ["", "actors: [", "version: 2\napp: a\nactors: {}\n", GOOD + "  inventory: 3\n",
-                                  GOOD.replace("order.placed", "'${file:/nowhere/at/all}'")],
-                         ids=["empty", "no YAML", "another version", "an actor twice", "a secret that is not there"])
+                                  GOOD.replace("order.placed", "'${file:/nowhere/at/all}'"),
+                                  GOOD.replace('9092}" }', '9092}", consumer: { fetch.max.bytes: 1000 } }')],
+                         ids=["empty", "no YAML", "another version", "an actor twice", "a secret that is not there",
+                              "properties that contradict ours"])
 def test_run_refuses_what_check_refuses(file, text):
     path = file(text)
     assert troupe("check", path).returncode == 78

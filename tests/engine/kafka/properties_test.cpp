@@ -1,5 +1,7 @@
 #include "engine/kafka/connection.hpp"
+#include "engine/kafka/properties_together.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <vector>
@@ -57,6 +59,29 @@ TEST(Properties, lets_everything_else_through) {
   EXPECT_EQ(refusal("producer", "linger.ms", "20"), "accepted");
   EXPECT_EQ(refusal("producer", "compression.type", "lz4"), "accepted");
   EXPECT_EQ(refusal("producer", "message.max.bytes", "2000000"), "accepted");
+}
+
+TEST(Properties, are_refused_together_where_none_is_wrong_by_itself) {
+  using testing::ElementsAre;
+  using testing::HasSubstr;
+  connection to{.brokers = "nowhere:1", .common = {}, .consumer = {}, .producer = {}};
+  EXPECT_THAT(check_together(to), testing::IsEmpty());
+  to.consumer = {{"fetch.max.bytes", "1000"}};
+  EXPECT_THAT(check_together(to),
+              ElementsAre(testing::AllOf(HasSubstr("kafka.consumer"), HasSubstr("fetch.max.bytes"))));
+  to.common = {{"message.max.bytes", "1000"}};
+  EXPECT_THAT(check_together(to), testing::IsEmpty());
+  to = {
+      .brokers = "nowhere:1", .common = {{"reconnect.backoff.max.ms", "1"}}, .consumer = {}, .producer = {}};
+  EXPECT_THAT(check_together(to), ElementsAre(HasSubstr("kafka.consumer"), HasSubstr("kafka.producer")));
+}
+
+TEST(Properties, of_security_need_no_files_to_be_checked) {
+  const connection to{.brokers = "nowhere:1",
+                      .common = {{"security.protocol", "ssl"}, {"ssl.ca.location", "/nowhere/ca.pem"}},
+                      .consumer = {},
+                      .producer = {}};
+  EXPECT_THAT(check_together(to), testing::IsEmpty());
 }
 
 TEST(Properties, know_the_version_of_the_library) {
