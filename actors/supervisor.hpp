@@ -74,6 +74,7 @@ struct supervisor_state {
   void on_commits_ended(const commits_ended& m);
   void on_transaction_ended(const transaction_ended& m);
   void send_commits();
+  void note_outcomes(const transactions::settlement& of);
   void arm_commit();
   void on_commit_tick();
 
@@ -96,6 +97,7 @@ struct supervisor_state {
   void ask_publish(const flow::publish_events& what);
   void ask_bury(const flow::write_dead_letter& what);
   void tell(const flow::notice& what);
+  void tell_dead(const record& event, const flow::failure_record& why);
   void after();
   void end_turn();
   void arm_tick();

@@ -71,9 +71,23 @@ void supervisor_state::on_transaction_ended(const transaction_ended& m) {
     if (at == step::committing) leave_partitions();
     return; // its readers get no answer: they end, and are born again at the group's offsets
   }
-  if (ended.again_in) self->delayed_send(self, *ended.again_in, end_of_turn{});
+  note_outcomes(ended);
+  for (const auto delay : ended.again_in)
+    self->delayed_send(self, delay, end_of_turn{});
   on_commits_ended({ended.reports});
   if (at != step::leaving) send_commits();
+}
+
+/// What became of outputs that were held back, where pools without exactly_once hear of each publish.
+void supervisor_state::note_outcomes(const transactions::settlement& of) {
+  for (std::size_t i = 0; i < of.published; ++i)
+    pool->held_was_published();
+  if (of.buried.empty()) return;
+  for (const auto& late : of.buried) {
+    tell_dead(*late.event, late.why);
+    pool->held_is_dead(late.event, late.why, std::chrono::steady_clock::now(), actions);
+  }
+  after();
 }
 
 void supervisor_state::on_commits_ended(const commits_ended& m) {

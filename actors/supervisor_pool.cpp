@@ -310,12 +310,7 @@ void supervisor_state::perform(std::vector<flow::action>& todo) {
       else
         ask_publish(*p);
     } else if (const auto* d = std::get_if<flow::write_dead_letter>(&a)) {
-      count.dead->add();
-      log::warning("dead_letter", d->why.reason,
-                   {{"actor", actor.name},
-                    {"event_id", d->event->id()},
-                    {"attempts", static_cast<std::int64_t>(d->why.attempts)},
-                    {"error_type", d->why.error_class}});
+      tell_dead(*d->event, d->why);
       if (exactly_once)
         hold(*d);
       else
@@ -357,9 +352,13 @@ std::optional<error> supervisor_state::address(std::vector<outgoing>& events) {
 /// The key goes on at once: from here on the ledger and the transaction see to it.
 void supervisor_state::hold(const flow::publish_events& what) {
   auto events = what.events;
-  const auto unaddressed = address(events);
-  if (!unaddressed) exactly_once->hold(what, std::move(events));
-  pool->published(what.id, unaddressed, std::chrono::steady_clock::now(), wall_ms(), actions);
+  const auto now = std::chrono::steady_clock::now();
+  if (const auto unaddressed = address(events)) {
+    pool->published(what.id, unaddressed, now, wall_ms(), actions);
+    return;
+  }
+  exactly_once->hold(what, std::move(events));
+  pool->held_back(what.id, now, actions);
 }
 
 void supervisor_state::hold(const flow::write_dead_letter& what) {
@@ -381,6 +380,15 @@ void supervisor_state::ask_bury(const flow::write_dead_letter& what) {
                           flow::make_dead_letter(*what.event, dlq_topic_of(seat, *what.event->topic),
                                                  spec.consume.group, actor.name, what.why),
                           what.why.error_class});
+}
+
+void supervisor_state::tell_dead(const record& event, const flow::failure_record& why) {
+  count.dead->add();
+  log::warning("dead_letter", why.reason,
+               {{"actor", actor.name},
+                {"event_id", event.id()},
+                {"attempts", static_cast<std::int64_t>(why.attempts)},
+                {"error_type", why.error_class}});
 }
 
 void supervisor_state::tell(const flow::notice& what) {

@@ -1,12 +1,12 @@
 #include "actors/transactions.hpp"
 
-#include "actors/letter_rules.hpp"
 #include "engine/log/log.hpp"
 
 #include <caf/send.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <map>
 #include <utility>
 
 namespace troupe::actors {
@@ -64,6 +64,7 @@ result<std::unique_ptr<transactions>> transactions::open(const group_seat& seat,
 void transactions::begin_assignment(std::size_t partitions) {
   held_.assign(partitions, {});
   assigned_ = std::make_shared<std::atomic<bool>>(true);
+  refused_.clear();
   failures_ = 0;
   not_before_ = {};
 }
@@ -94,27 +95,36 @@ void transactions::want(flow::partition_index which, kafka::commit_request reque
   wanted_.push_back({which, std::move(request)});
 }
 
-transactions::running transactions::take() {
+transactions::running transactions::take(bool last_chance) {
   running out;
   out.since = std::chrono::steady_clock::now();
+  out.last_chance = last_chance;
+  std::vector<flow::partition_index> wanting;
+  for (const auto& one : wanted_)
+    wanting.push_back(one.which);
   std::size_t bytes = 0;
-  auto next = wanted_.begin();
-  for (; next != wanted_.end() && bytes < most_bytes; ++next) {
-    for (auto& one : held_[next->which].below(next->request.offset)) {
+  std::vector<bool> taken(wanted_.size());
+  for (const auto i : refused_.next(wanting, out.since, last_chance)) {
+    if (bytes >= most_bytes) break;
+    for (auto& one : held_[wanting[i]].below(wanted_[i].request.offset)) {
       bytes += one.bytes();
       out.outputs.push_back(std::move(one));
-      out.from.push_back(next->which);
+      out.from.push_back(wanting[i]);
     }
+    out.commits.push_back(std::move(wanted_[i]));
+    taken[i] = true;
   }
-  out.commits.assign(std::make_move_iterator(wanted_.begin()), std::make_move_iterator(next));
-  wanted_.erase(wanted_.begin(), next);
+  std::size_t i = 0;
+  std::erase_if(wanted_, [&](const wanted&) { return taken[i++]; });
   return out;
 }
 
 void transactions::begin(const std::shared_ptr<kafka::consumer>& consumer, bool now_or_never) {
   if (under_way_ || wanted_.empty()) return;
   if (!now_or_never && std::chrono::steady_clock::now() < not_before_) return;
-  under_way_ = take();
+  auto next = take(now_or_never);
+  if (next.commits.empty()) return;
+  under_way_ = std::move(next);
   kafka::transaction job;
   for (const auto& one : under_way_->outputs)
     job.events.push_back(one.events);
@@ -135,29 +145,35 @@ void transactions::begin(const std::shared_ptr<kafka::consumer>& consumer, bool 
   });
 }
 
-/// They become dead letters, and dead letters envelopes, in the next transaction. False where nothing is left
-/// to be made smaller.
-bool transactions::bury_too_large(const running& of, const kafka::transaction_outcome& why) {
-  bool smaller = false;
-  for (const auto i : why.too_large) {
-    auto one = of.outputs[i];
-    if (one.dead_as.empty()) {
-      const auto now = wall_ms();
-      hold(flow::write_dead_letter{
-          0, one.event, {why.why.detail, "too_large", one.attempts, now, now}, of.from[i]});
-      log::warning("dead_letter", why.why.detail,
-                   {{"actor", seat_.actor}, {"event_id", one.event->id()}, {"error_type", "too_large"}});
-    } else if (one.enveloped && one.envelope_head == 0) {
-      continue;
-    } else {
-      one.envelope_head = one.enveloped ? one.envelope_head / 4 : envelope_head;
-      if (!one.enveloped) one.enveloped = one.events;
-      one.events = alone(flow::make_envelope(one.enveloped->front(), one.envelope_head));
-      held_[of.from[i]].hold(std::move(one));
-    }
-    smaller = true;
+/// It becomes a dead letter, and a dead letter an envelope, in the next transaction. False where nothing is
+/// left to be made smaller.
+bool transactions::make_smaller(flow::held_output one, flow::partition_index from, const error& why,
+                                settlement& out) {
+  if (one.dead_as.empty()) {
+    const auto now = wall_ms();
+    out.buried.push_back({0, one.event, {why.detail, "too_large", one.attempts, now, now}, from});
+    hold(out.buried.back());
+    return true;
   }
-  return smaller;
+  if (one.enveloped && one.envelope_head == 0) return false;
+  one.envelope_head = one.enveloped ? one.envelope_head / 4 : envelope_head;
+  if (!one.enveloped) one.enveloped = one.events;
+  one.events = alone(flow::make_envelope(one.enveloped->front(), one.envelope_head));
+  held_[from].hold(std::move(one));
+  return true;
+}
+
+/// How long it waits.
+milliseconds transactions::set_aside(const wanted& which, const error& why) {
+  const auto waits = refused_.refused(which.which, why.detail, std::chrono::steady_clock::now());
+  if (waits.news)
+    log::error("output_refused",
+               why.detail + "; what is published from this partition waits and is tried again, the others go "
+                            "on (create the topic, or grant the right to write to it)",
+               {{"actor", seat_.actor},
+                {"topic", which.request.where.topic},
+                {"partition", which.request.where.partition}});
+  return waits.delay;
 }
 
 void transactions::count_committed(const running& of) {
@@ -175,38 +191,73 @@ void transactions::count_committed(const running& of) {
   seat_.shared->sent.add(events);
 }
 
+void transactions::settle_committed(running& of, settlement& out, double seconds) {
+  for (const auto& one : of.commits) {
+    held_[one.which].committed(one.request.offset);
+    if (refused_.taken(one.which))
+      log::info("output_taken", "what was refused is published, the partition goes on",
+                {{"actor", seat_.actor},
+                 {"topic", one.request.where.topic},
+                 {"partition", one.request.where.partition}});
+    out.reports.push_back({one.request.where, one.request.offset, std::nullopt, seconds});
+  }
+  out.published = static_cast<std::size_t>(
+      std::count_if(of.outputs.begin(), of.outputs.end(), [](const flow::held_output& one) {
+        return one.dead_as.empty() && !one.events->empty();
+      }));
+}
+
+/// Who was in it through no fault of its own, or has something smaller to offer, goes again at once.
+void transactions::settle_refused(running& of, const kafka::transaction_outcome& outcome, settlement& out,
+                                  double seconds) {
+  std::map<flow::partition_index, error> stuck;
+  for (const auto& one : outcome.refused)
+    if (one.why.code != errc::too_large ||
+        !make_smaller(of.outputs[one.input], of.from[one.input], one.why, out))
+      stuck.emplace(of.from[one.input], one.why);
+  for (auto& one : of.commits) {
+    const auto why = stuck.find(one.which);
+    if (why != stuck.end()) out.again_in.push_back(set_aside(one, why->second));
+    if (why != stuck.end() && of.last_chance)
+      out.reports.push_back({one.request.where, one.request.offset, why->second, seconds});
+    else
+      wanted_.push_back(std::move(one));
+  }
+}
+
+void transactions::settle_failed(running& of, const kafka::transaction_outcome& outcome, settlement& out,
+                                 double seconds) {
+  out.start_again = outcome.what == kind::unknown;
+  if (outcome.what == kind::aborted) {
+    const auto delay = policy::delay_of(write_again, ++failures_, 0);
+    not_before_ = std::chrono::steady_clock::now() + delay;
+    out.again_in.push_back(delay);
+  }
+  for (const auto& one : of.commits)
+    out.reports.push_back({one.request.where, one.request.offset, outcome.why, seconds});
+}
+
 transactions::settlement transactions::settle(const transaction_ended& m) {
   auto ended = std::move(*std::exchange(under_way_, std::nullopt));
   const auto& outcome = m.outcome;
-  const auto now = std::chrono::steady_clock::now();
-  const auto took = std::chrono::duration<double>(now - ended.since).count();
+  const auto took = std::chrono::duration<double>(std::chrono::steady_clock::now() - ended.since).count();
   duration_.observe(took);
   settlement out;
   if (outcome.what == kind::committed) {
     count_committed(ended);
-  } else {
-    (outcome.what == kind::unknown ? unknown_ : aborted_).add();
+    if (ended.current) settle_committed(ended, out, took);
+    return out;
+  }
+  (outcome.what == kind::unknown ? unknown_ : aborted_).add();
+  if (outcome.what != kind::refused)
     log::write(outcome.what == kind::unknown ? log::level::error : log::level::warning,
                outcome.what == kind::unknown ? "transaction_unknown" : "transaction_aborted",
                outcome.why.detail, {{"actor", seat_.actor}});
-  }
   if (!ended.current) return out;
-  out.start_again = outcome.what == kind::unknown;
-  if (outcome.what == kind::too_large && bury_too_large(ended, outcome)) {
-    wanted_.insert(wanted_.begin(), std::make_move_iterator(ended.commits.begin()),
-                   std::make_move_iterator(ended.commits.end()));
-    return out;
-  }
-  if (outcome.what == kind::aborted || outcome.what == kind::too_large) {
-    out.again_in = policy::delay_of(write_again, ++failures_, 0);
-    not_before_ = now + *out.again_in;
-  }
-  for (const auto& one : ended.commits) {
-    if (outcome.what == kind::committed) held_[one.which].committed(one.request.offset);
-    out.reports.push_back({one.request.where, one.request.offset,
-                           outcome.what == kind::committed ? std::nullopt : std::optional{outcome.why},
-                           took});
-  }
+  if (outcome.what == kind::refused)
+    settle_refused(ended, outcome, out, took);
+  else
+    settle_failed(ended, outcome, out, took);
   return out;
 }
 

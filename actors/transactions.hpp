@@ -1,9 +1,11 @@
 #pragma once
 
 #include "actors/group.hpp"
+#include "actors/letter_rules.hpp"
 #include "actors/messages.hpp"
 #include "actors/services.hpp"
 #include "engine/flow/held_outputs.hpp"
+#include "engine/flow/refused_partitions.hpp"
 #include "engine/kafka/transactions.hpp"
 
 #include <atomic>
@@ -39,13 +41,15 @@ public:
   /// A reader's commit; answered by a report of settle().
   void want(flow::partition_index which, kafka::commit_request request);
   /// Begins a transaction with what is wanted, unless one is under way or the last failure was a moment ago
-  /// (`now_or_never`: then too).
+  /// (`now_or_never`: then too). Partitions with an output that is not taken wait apart, each for itself.
   void begin(const std::shared_ptr<kafka::consumer>& consumer, bool now_or_never);
 
   struct settlement {
     std::vector<kafka::commit_report> reports; ///< for the readers
     bool start_again = false;                  ///< its outcome is unknown: read the group's offsets again
-    std::optional<milliseconds> again_in;      ///< it failed: begin() does nothing before
+    std::vector<milliseconds> again_in;        ///< it failed: begin() has something to do after each of these
+    std::size_t published = 0;                 ///< events whose outputs are written; no dead letters
+    std::vector<flow::write_dead_letter> buried; ///< too large to be published: held as dead letters now
   };
   settlement settle(const transaction_ended& m);
 
@@ -60,11 +64,17 @@ private:
     std::vector<flow::partition_index> from; ///< whose each output is
     steady_time since{};
     bool current = true; ///< of the present assignment
+    bool last_chance = false;
   };
 
   explicit transactions(const group_seat& seat);
-  running take();
-  bool bury_too_large(const running& of, const kafka::transaction_outcome& why);
+  running take(bool last_chance);
+  void settle_committed(running& of, settlement& out, double seconds);
+  void settle_refused(running& of, const kafka::transaction_outcome& outcome, settlement& out,
+                      double seconds);
+  void settle_failed(running& of, const kafka::transaction_outcome& outcome, settlement& out, double seconds);
+  bool make_smaller(flow::held_output one, flow::partition_index from, const error& why, settlement& out);
+  milliseconds set_aside(const wanted& which, const error& why);
   void count_committed(const running& of);
 
   group_seat seat_;
@@ -72,6 +82,7 @@ private:
   executor thread_{1};
   std::vector<flow::held_outputs> held_; ///< by partition
   std::vector<wanted> wanted_;
+  flow::refused_partitions refused_{write_again};
   std::optional<running> under_way_;
   std::shared_ptr<std::atomic<bool>> assigned_; ///< false once the present assignment has ended
   unsigned failures_ = 0;

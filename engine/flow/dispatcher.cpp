@@ -304,10 +304,7 @@ void dispatcher::worker_died(task_id id, steady_time now, std::int64_t wall, std
 }
 
 void dispatcher::give_up(task_id id, task& t, steady_time now, std::vector<action>& out) {
-  if (brake_.record(true)) {
-    breaker_.trip(now);
-    next_burial_ = now + rules_.breaker.open_for;
-    out.push_back(notice{notice::kind::flood, t.event, t.why.reason, t.why.error_class});
+  if (pull_brake(t.event, t.why, now, out)) {
     bury(id, t, out);
   } else if (brake_.pulled()) {
     // At most one dead letter per open_for: the others keep their keys until then.
@@ -317,6 +314,16 @@ void dispatcher::give_up(task_id id, task& t, steady_time now, std::vector<actio
   } else {
     bury(id, t, out);
   }
+}
+
+/// Counts a dead letter; true if it pulled the brake.
+bool dispatcher::pull_brake(const record_ptr& event, const failure_record& why, steady_time now,
+                            std::vector<action>& out) {
+  if (!brake_.record(true)) return false;
+  breaker_.trip(now);
+  next_burial_ = now + rules_.breaker.open_for;
+  out.push_back(notice{notice::kind::flood, event, why.reason, why.error_class});
+  return true;
 }
 
 publish_events dispatcher::to_publish(task_id id, const task& t) {
@@ -374,6 +381,24 @@ void dispatcher::dead_letter_written(task_id id, steady_time now, std::vector<ac
   --burying_;
   t->at = stage::ready;
   finish(id, *t, now, out);
+}
+
+void dispatcher::held_back(task_id id, steady_time now, std::vector<action>& out) {
+  auto* t = find(id);
+  if (!t || t->at != stage::publishing || t->publish_due) return;
+  --publishing_;
+  t->at = stage::ready;
+  finish(id, *t, now, out);
+}
+
+void dispatcher::held_was_published() {
+  brake_.record(false);
+}
+
+// Its key went on long ago: the brake stops what is to come, not this one.
+void dispatcher::held_is_dead(const record_ptr& event, const failure_record& why, steady_time now,
+                              std::vector<action>& out) {
+  pull_brake(event, why, now, out);
 }
 
 void dispatcher::tick(steady_time now, std::vector<action>& out) {

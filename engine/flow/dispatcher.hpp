@@ -119,6 +119,12 @@ public:
   void published(task_id id, const std::optional<error>& failure, steady_time now, std::int64_t wall,
                  std::vector<action>& out);
   void dead_letter_written(task_id id, steady_time now, std::vector<action>& out);
+  /// Its events are held back for a transaction: it is done, and one of the two below tells how it ended.
+  void held_back(task_id id, steady_time now, std::vector<action>& out);
+  void held_was_published();
+  /// What was held is too large for good, and is held as a dead letter instead.
+  void held_is_dead(const record_ptr& event, const failure_record& why, steady_time now,
+                    std::vector<action>& out);
 
   /// Moves what is due (retries, repeated publishes, held dead letters). Call at next_due().
   void tick(steady_time now, std::vector<action>& out);
@@ -199,6 +205,8 @@ private:
   void note_failure(task& t, const std::string& reason, const std::string& error_class,
                     std::int64_t wall) const;
   void give_up(task_id id, task& t, steady_time now, std::vector<action>& out);
+  bool pull_brake(const record_ptr& event, const failure_record& why, steady_time now,
+                  std::vector<action>& out);
   [[nodiscard]] static publish_events to_publish(task_id id, const task& t);
   void bury(task_id id, task& t, std::vector<action>& out);
   void bury_held(steady_time now, std::vector<action>& out);

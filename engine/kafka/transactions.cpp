@@ -4,6 +4,7 @@
 #include "engine/kafka/errors.hpp"
 #include "engine/kafka/offset_list.hpp"
 #include "engine/kafka/producing.hpp"
+#include "engine/kafka/transactional_client.hpp"
 
 #include <algorithm>
 #include <array>
@@ -13,7 +14,6 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <thread>
 #include <utility>
 
@@ -23,6 +23,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 using kind = transaction_outcome::kind;
+using client = transactional_client;
 
 /// One question to the coordinator; those that may be asked again are, while there is time.
 constexpr milliseconds one_call{5000};
@@ -33,6 +34,14 @@ constexpr milliseconds farewell{1000};
 /// Whoever held the id for this long is not in a fight over it.
 constexpr milliseconds peace{60'000};
 
+std::map<std::string, const outgoing*, std::less<>> one_for_each_topic(const transaction& of) {
+  std::map<std::string, const outgoing*, std::less<>> all;
+  for (const auto& events : of.events)
+    for (const auto& event : *events)
+      all.emplace(event.topic, &event);
+  return all;
+}
+
 int left(clock::time_point until) {
   const auto ms = std::chrono::duration_cast<milliseconds>(until - clock::now()).count();
   return static_cast<int>(std::clamp<std::int64_t>(ms, 0, one_call.count()));
@@ -41,74 +50,6 @@ int left(clock::time_point until) {
 bool is_fenced(rd_kafka_resp_err_t code) {
   return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
          code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
-}
-
-/// One client, and what it said of the transaction under way. Outlives its librdkafka, which may call back
-/// until it has ended.
-struct client {
-  std::shared_ptr<const transactions_config> config;
-  bool one_per_batch = false;       ///< whom the broker finds too large shows when each goes alone
-  bool initialised = false;         ///< holds the id
-  bool troubled = false;            ///< a connection failed: a request of its may still be on its way
-  bool suspects = false;            ///< those too large went in company: not all of them need be
-  std::optional<error> undelivered; ///< the first event that was not taken
-  std::set<std::size_t> too_large;
-  client_ptr handle;
-  std::map<std::string, topic_ptr, std::less<>> topics;
-
-  [[nodiscard]] rd_kafka_t* get() const { return handle.get(); }
-  rd_kafka_topic_t* topic(const std::string& name) {
-    auto& made = topics[name];
-    if (!made) made.reset(rd_kafka_topic_new(get(), name.c_str(), nullptr));
-    return made.get();
-  }
-  void tell(const error& what, bool fatal) const {
-    if (config->trouble) config->trouble(what, fatal);
-  }
-  void delivered(const rd_kafka_message_t& report);
-};
-
-void client::delivered(const rd_kafka_message_t& report) {
-  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) return;
-  if (report.err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-    too_large.insert(reinterpret_cast<std::size_t>(report._private));
-    suspects = !one_per_batch;
-  }
-  if (!undelivered)
-    undelivered = to_error(report.err, std::string{"publishing to "} + rd_kafka_topic_name(report.rkt));
-}
-
-result<std::shared_ptr<client>> make_client(const std::shared_ptr<const transactions_config>& config,
-                                            bool one_per_batch) {
-  auto conf = make_producer_conf(config->connection, config->client_id,
-                                 std::min(config->message_timeout, config->timeout), one_per_batch,
-                                 {{"acks", "all"},
-                                  {"enable.idempotence", "true"},
-                                  {"transactional.id", config->id},
-                                  {"transaction.timeout.ms", std::to_string(config->timeout.count())}});
-  if (!conf) return conf.failure();
-  auto made = std::make_shared<client>();
-  made->config = config;
-  made->one_per_batch = one_per_batch;
-  rd_kafka_conf_set_opaque(conf->get(), made.get());
-  rd_kafka_conf_set_dr_msg_cb(conf->get(), [](rd_kafka_t*, const rd_kafka_message_t* report, void* self) {
-    static_cast<client*>(self)->delivered(*report);
-  });
-  rd_kafka_conf_set_error_cb(conf->get(), [](rd_kafka_t*, int code, const char* text, void* self) {
-    static_cast<client*>(self)->troubled = true;
-    static_cast<client*>(self)->tell({classify(static_cast<rd_kafka_resp_err_t>(code)), text}, false);
-  });
-  rd_kafka_conf_set_log_cb(conf->get(),
-                           [](const rd_kafka_t* from, int level, const char* facility, const char* text) {
-                             const auto& to = *static_cast<client*>(rd_kafka_opaque(from))->config;
-                             if (to.log) to.log(level, facility, text);
-                           });
-  std::array<char, 512> why{};
-  made->handle.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), why.data(), why.size()));
-  if (!made->handle) return error{errc::bad_config, why.data()};
-  (void)conf->release();                        // the client owns it from here
-  rd_kafka_set_log_queue(made->get(), nullptr); // served along with everything else
-  return made;
 }
 
 } // namespace
@@ -137,9 +78,12 @@ struct transactions::impl {
   }
 
   transaction_outcome run(const transaction& what);
+  std::optional<transaction_outcome> refused_beforehand(const transaction& what);
+  transaction_outcome try_each_topic(const transaction& what, transaction_outcome outcome);
   transaction_outcome attempt(const transaction& what);
   std::optional<transaction_outcome> publish(const transaction& what);
   void hand_over_all(const transaction& what, clock::time_point until);
+  void given_up(const transaction& what);
   std::optional<transaction_outcome> send_offsets(const transaction& what, clock::time_point until);
   transaction_outcome commit(clock::time_point until);
   transaction_outcome failed(const rd_kafka_error_t* why, const std::string& doing);
@@ -174,7 +118,7 @@ bool transactions::impl::prepare(bool one_per_batch) {
       return false;
     if (stopped()) return false;
     if (!current) {
-      auto made = make_client(config, one_per_batch);
+      auto made = client::make(config, one_per_batch);
       if (!made) {
         refused();
         if (config->trouble) config->trouble(made.failure(), true);
@@ -215,15 +159,45 @@ std::optional<error> transactions::impl::initialise() {
 transaction_outcome transactions::impl::run(const transaction& what) {
   const transaction_outcome stopping_now{kind::aborted, {errc::unavailable, "stopping"}, {}};
   if (!prepare(false)) return stopping_now;
+  if (auto refused = refused_beforehand(what)) return *refused;
   auto outcome = attempt(what);
-  if (outcome.what == kind::too_large && current->suspects) {
+  if (outcome.what == kind::refused && current->suspects) {
     retire();
     if (!prepare(true)) return stopping_now;
     outcome = attempt(what);
     retire();
+  } else if (outcome.what == kind::aborted && current->nameless) {
+    outcome = try_each_topic(what, std::move(outcome));
   }
   if (current && (outcome.what != kind::committed || current->troubled)) retire();
   if (outcome.what != kind::committed) prepare(false);
+  return outcome;
+}
+
+std::optional<transaction_outcome> transactions::impl::refused_beforehand(const transaction& what) {
+  current->refused_topics.clear();
+  current->look_up(what, one_call);
+  if (current->refused_topics.empty()) return std::nullopt;
+  return transaction_outcome{kind::refused, current->refused_topics.begin()->second,
+                             current->refused_of(what)};
+}
+
+/// Where one topic may not be written to, the broker lets none into the transaction, and librdkafka does not
+/// say which it was. One event for each of them shows it.
+transaction_outcome transactions::impl::try_each_topic(const transaction& what, transaction_outcome outcome) {
+  std::map<std::string, error, std::less<>> refused;
+  for (const auto& [topic, event] : one_for_each_topic(what)) {
+    retire();
+    if (!prepare(false)) return outcome;
+    const kafka_error_ptr not_begun{rd_kafka_begin_transaction(current->get())};
+    if (not_begun) continue;
+    const transaction trial{{std::make_shared<const std::vector<outgoing>>(1, *event)}, {}, {}};
+    if (!publish(trial)) abort();
+    refused.merge(current->refused_topics);
+  }
+  current->refused_topics = std::move(refused);
+  outcome.refused = current->refused_of(what);
+  if (!outcome.refused.empty()) outcome.what = kind::refused;
   return outcome;
 }
 
@@ -250,12 +224,22 @@ std::optional<transaction_outcome> transactions::impl::publish(const transaction
     rd_kafka_flush(from.get(), std::min(left(until), 500));
   if (rd_kafka_outq_len(from.get()) > 0 && !from.undelivered)
     from.undelivered = {errc::timeout, "publishing took too long"};
+  if (from.purged && !from.undelivered) given_up(what);
   if (!from.undelivered) return std::nullopt;
   abort();
   if (auto fatal = fatal_error()) return transaction_outcome{kind::unknown, *fatal, {}};
-  return transaction_outcome{from.too_large.empty() ? kind::aborted : kind::too_large,
-                             *from.undelivered,
-                             {from.too_large.begin(), from.too_large.end()}};
+  auto refused = from.refused_of(what);
+  return transaction_outcome{refused.empty() ? kind::aborted : kind::refused, *from.undelivered,
+                             std::move(refused)};
+}
+
+void transactions::impl::given_up(const transaction& what) {
+  current->undelivered = current->why_given_up();
+  if (!current->undelivered) current->undelivered = {errc::unavailable, "publishing was given up"};
+  const auto topics = one_for_each_topic(what);
+  if (!current->nameless || topics.size() != 1) return;
+  current->note_failure(0, topics.begin()->first, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+  current->nameless = false;
 }
 
 /// Leaves `undelivered` where not all of it was taken.
@@ -268,8 +252,7 @@ void transactions::impl::hand_over_all(const transaction& what, clock::time_poin
         if (!why) break;
         const auto code = rd_kafka_error_code(why.get());
         if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE) {
-          to.too_large.insert(i);
-          to.undelivered = to_error(code, "publishing to " + event.topic);
+          to.note_failure(i, event.topic, code);
           break;
         }
         if (to.undelivered) return; // it ends there anyhow
@@ -279,7 +262,7 @@ void transactions::impl::hand_over_all(const transaction& what, clock::time_poin
         }
         // Once the broker refused an event, no more are taken, and only that event's report says why.
         rd_kafka_flush(to.get(), 500);
-        if (!to.undelivered) to.undelivered = to_error(code, "publishing to " + event.topic);
+        if (!to.undelivered && !to.purged) to.note_failure(i, event.topic, code);
         return;
       }
 }
@@ -347,7 +330,7 @@ transactions::~transactions() = default;
 
 result<std::unique_ptr<transactions>> transactions::open(transactions_config config) {
   auto made = std::make_unique<impl>(std::move(config));
-  auto first = make_client(made->config, false);
+  auto first = client::make(made->config, false);
   if (!first) return first.failure();
   made->current = *first;
   return std::unique_ptr<transactions>{new transactions{std::move(made)}};

@@ -36,13 +36,19 @@ struct transaction {
 struct transaction_outcome {
   enum class kind {
     committed,
-    aborted,   ///< certainly not committed: may be tried again
-    too_large, ///< aborted, because these inputs have an event that the broker will never take
-    unknown,   ///< what the group has committed says whether it took effect: read it again
+    aborted, ///< certainly not committed: may be tried again
+    refused, ///< not committed either, because of the events of some inputs: those of the others may be taken
+    unknown, ///< what the group has committed says whether it took effect: read it again
+  };
+  /// An event of this input is too large (errc::too_large) and never will be taken, or it is not taken as
+  /// things are: its topic is missing or invalid, may not be written to, or takes no event like it.
+  struct refusal {
+    std::size_t input; ///< an index into transaction::events
+    error why;
   };
   kind what = kind::aborted;
   error why;
-  std::vector<std::size_t> too_large; ///< indices into transaction::events
+  std::vector<refusal> refused; ///< by input; not always all that would be
 };
 
 /// A transactional producer over librdkafka, one transaction at a time. Every call but stop() waits for the
@@ -51,6 +57,7 @@ struct transaction_outcome {
 /// A client is used for one more transaction only if the one before committed without any trouble. After
 /// anything else it is replaced before the outcome is told: the new one's start ends what was left open, and
 /// raises the producer's epoch, so that no late request of the former can take part in a later transaction.
+/// Topics are looked up before a transaction begins: a missing one costs a question, and no client.
 class transactions {
 public:
   /// Checks the properties: errc::bad_config with librdkafka's message.

@@ -126,6 +126,7 @@ def test_an_output_that_is_too_large_becomes_a_dead_letter_and_takes_no_other_wi
     assert letter.value == sent[49].value and letter.header("original-offset") == str(sent[49].offset)
     kafka.wait_all_committed(chain.source, chain.source)
     assert engine.metric("troupe_dlq_messages_total", error_type="too_large") == 1
+    assert engine.metric("troupe_attempts_total", actor="first", result="dlq") == 1
     assert engine.stop() == 0
 
 
@@ -165,6 +166,69 @@ def test_where_the_topic_is_missing_everything_waits_and_nothing_is_lost(chain, 
     late = kafka.create_topic(f"{chain.between}-late", 3)
     eventually(lambda: len(kafka.read(late)) == len(sent), 30, "all are there")
     assert_once_in_order(kafka.read(late), sent)
+    assert engine.stop() == 0
+
+
+@pytest.mark.limit(120)
+def test_where_the_topic_of_one_partition_is_missing_the_others_go_on(chain, kafka):
+    missing = f"{chain.between}-late"
+
+    def events(begin, partitions):
+        return [numbered(n, n, **({"publish_to": missing} if n % 3 == 0 and n % 2 == 0 else {}))
+                for n in range(begin, begin + 150) if n % 3 in partitions]
+    sent = kafka.produce(chain.source, events(0, {0, 1, 2}))
+    engine = chain.engine(single(chain)).start_and_join()
+    for begin in (300, 600, 900):
+        sent += kafka.produce(chain.source, events(begin, {1, 2}))
+        ends = kafka.ends(chain.source)
+        eventually(lambda: all(kafka.committed(chain.source, chain.source)[p] == ends[p] for p in (1, 2)), 20,
+                   "the other partitions commit all they have")
+    sent += kafka.produce(chain.source, events(1200, {0}))
+    eventually(lambda: engine.metric("troupe_transactions_total", result="aborted") >= 5, 30, "it is tried again")
+    assert not kafka.committed(chain.source, chain.source)[0]
+    assert_once_in_order(kafka.read(chain.between), [s for s in sent if s.partition != 0])
+    assert len(kafka.read(chain.between, "read_uncommitted")) == len(kafka.read(chain.between)), "for nobody's work"
+    [told_once] = engine.logged("error", "output_refused")
+    assert told_once["topic"] == chain.source and told_once["partition"] == 0 and missing in json.dumps(told_once)
+    assert not engine.logged("warn", "transaction_aborted") and not engine.logged("warn", "commit_failed")
+
+    kafka.create_topic(missing, 3)
+    kafka.wait_all_committed(chain.source, chain.source)
+    late = [s for s in sent if b"publish_to" in s.value]
+    assert_once_in_order(kafka.read(missing), late)
+    assert_once_in_order(kafka.read(chain.between), [s for s in sent if s not in late])
+    assert len(engine.logged("info", "output_taken")) == 1
+    assert engine.stop() == 0
+
+
+@pytest.mark.limit(90)
+def test_a_stop_gives_a_partition_that_waits_one_more_chance_and_loses_none_of_its_events(chain, kafka):
+    missing = f"{chain.between}-late"
+    sent = kafka.produce(chain.source, [numbered(n, n, **({"publish_to": missing} if n % 3 == 0 else {}))
+                                        for n in range(60)])
+    engine = chain.engine(single(chain)).start_and_join()
+    eventually(lambda: engine.logged("error", "output_refused"), 20, "one partition waits")
+    assert engine.stop() == 0
+    assert not kafka.committed(chain.source, chain.source)[0]
+    engine.start_and_join()
+    eventually(lambda: engine.metric("troupe_transactions_total", result="aborted") >= 5, 30, "its backoff is long")
+    kafka.create_topic(missing, 3)
+    assert engine.stop() == 0
+    kafka.wait_all_committed(chain.source, chain.source)
+    assert_once_in_order(kafka.read(missing), [s for s in sent if s.partition == 0])
+    assert_once_in_order(kafka.read(chain.between), [s for s in sent if s.partition != 0])
+
+
+def test_outputs_that_are_too_large_pull_the_flood_brake(chain, kafka, effects):
+    engine = chain.engine(single(chain, dlq={"flood": {"ratio": 1.0, "run": 5}}))
+    kafka.produce(chain.source, [numbered(n, n, publish_bytes=2_000_000) for n in range(10)])
+    engine.start_and_join()
+    eventually(lambda: engine.logged("error", "dlq_flood", "too_large"), 20, "the brake is pulled")
+    assert len(kafka.read_when(f"{chain.source}.first.dlq", 10)) == 10, "what was done before"
+    assert engine.metric("troupe_attempts_total", actor="first", result="dlq") == 10
+    assert engine.metric("troupe_breaker_open", actor="first") == 1
+    kafka.produce(chain.source, [numbered(n, n) for n in range(10, 30)])
+    stays(lambda: len(effects.done()) <= 11, 3, "the pool pauses, but for a probe")
     assert engine.stop() == 0
 
 

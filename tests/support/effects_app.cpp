@@ -15,6 +15,7 @@
 //   crash: KIND            segv, abort or overflow (of the stack): the process dies; always, or
 //     crash_until_file: F    until that file exists
 //   publish_bytes: N       (effect.publish) pads the published value to this size
+//   publish_to: T          (effect.publish) names the topic, which the config does otherwise
 //
 // effect.order is of an ingest: it makes an order of the items in the body, or of none, and answers its id;
 // `refuse` and `busy` in the body are what the handler finds.
@@ -54,6 +55,7 @@ struct instructions {
   std::string crash_until_file;
   std::size_t leak_bytes = 0;
   std::size_t publish_bytes = 0;
+  std::string publish_to;
 };
 
 instructions instructions_of(const troupe::record& event) {
@@ -70,6 +72,7 @@ instructions instructions_of(const troupe::record& event) {
   todo.crash_until_file = json.value("crash_until_file", "");
   todo.leak_bytes = json.value("leak_bytes", std::size_t{0});
   todo.publish_bytes = json.value("publish_bytes", std::size_t{0});
+  todo.publish_to = json.value("publish_to", "");
   return todo;
 }
 
@@ -186,8 +189,9 @@ troupe::outcome publish(const troupe::record& event, troupe::context& context) {
   troupe::outgoing out;
   out.key = event.key;
   out.value = event.value.value_or("");
-  const auto size = instructions_of(event).publish_bytes;
-  if (size > out.value->size()) out.value->resize(size, ' ');
+  const auto todo = instructions_of(event);
+  out.topic = todo.publish_to;
+  if (todo.publish_bytes > out.value->size()) out.value->resize(todo.publish_bytes, ' ');
   out.headers = {{"source", event.id()}, {"empty", ""}, {"null", std::nullopt}};
   result.events.push_back(std::move(out));
   return result;

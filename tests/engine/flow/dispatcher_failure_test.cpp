@@ -420,6 +420,64 @@ TEST_F(Flood, LeavesHeldDeadLettersUnwrittenInADrain) {
   EXPECT_EQ(buried(), (in_order{4, 5}));
 }
 
+/// Pools with exactly_once, where what became of an event's outputs shows in their transaction.
+struct FloodOfHeld : Flood {
+  void handle(std::int64_t offset) {
+    answer(offset, outcome::success({to("next")}));
+    ASSERT_EQ(take<publish_events>().size(), 1U);
+    pool->held_back(id(offset), now, out);
+  }
+  void turns_out_dead(std::int64_t offset) {
+    pool->held_is_dead(make_event(0, offset, {}), {"2 MB", "too_large", 1, 0, 0}, now, out);
+  }
+};
+
+TEST_F(FloodOfHeld, IsSeenThoughTheirKeysWentOnLongAgo) {
+  open();
+  offer(0, std::vector<std::optional<std::string>>(10, "k"));
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_EQ(start(), i);
+    handle(i);
+  }
+  EXPECT_EQ(done(), (in_order{0, 1, 2, 3, 4, 5}));
+  turns_out_dead(0);
+  turns_out_dead(1);
+  EXPECT_TRUE(take<notice>().empty());
+  turns_out_dead(2);
+  const auto said = take<notice>();
+  ASSERT_EQ(said.size(), 1U);
+  EXPECT_EQ(said[0].what, notice::kind::flood);
+  EXPECT_EQ(said[0].error_class, "too_large");
+  EXPECT_EQ(start(), -1) << "the pool pauses";
+  turns_out_dead(3);
+  EXPECT_TRUE(out.empty()) << "it holds its dead letters itself";
+  pass(1000ms);
+  EXPECT_EQ(start(), 6) << "a probe";
+}
+
+TEST_F(FloodOfHeld, IsNotOverWithAnEventWhoseOutputIsNotWritten) {
+  open();
+  offer(0, std::vector<std::optional<std::string>>(10));
+  start_all();
+  turns_out_dead(0);
+  turns_out_dead(1);
+  handle(2);
+  turns_out_dead(2);
+  EXPECT_EQ(take<notice>().size(), 1U);
+}
+
+TEST_F(FloodOfHeld, IsOverWithOneThatIs) {
+  open();
+  offer(0, std::vector<std::optional<std::string>>(10));
+  start_all();
+  turns_out_dead(0);
+  turns_out_dead(1);
+  handle(2);
+  pool->held_was_published();
+  turns_out_dead(3);
+  EXPECT_TRUE(take<notice>().empty());
+}
+
 TEST_F(Flood, ForgetsWhatItHeldOfADroppedPartition) {
   flood();
   answer(3, outcome::permanent("bad"));
