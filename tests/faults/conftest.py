@@ -13,6 +13,8 @@ import pytest
 sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "integration"), str(pathlib.Path(__file__).parent)]
 
 from support.fixtures import *  # noqa: F403: fixtures and hooks are found by their names
+from proxy import Proxy
+from support import processes
 from support.fixtures import DEFAULT_LIMIT
 from support.broker import Broker
 from support.kafka import Kafka
@@ -112,6 +114,24 @@ def own_broker(tmp_path):
         yield broker, Kafka(broker.start())
     finally:
         broker.stop()
+
+
+@pytest.fixture(scope="module")
+def behind_proxy(tmp_path_factory):
+    """A broker whose second listener is advertised at a proxy: the broker as the test sees it, and the proxy."""
+    plain, second, controller = (processes.free_port() for _ in range(3))
+    with Proxy(second) as proxy:
+        broker = Broker(tmp_path_factory.mktemp("proxied"))
+        at = "PLAINTEXT://127.0.0.1:{},PROXIED://127.0.0.1:{}"
+        try:
+            address = broker.start(
+                f"listeners={at.format(plain, second)},CONTROLLER://127.0.0.1:{controller}",
+                f"advertised.listeners={at.format(plain, proxy.port)}",
+                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
+                f"controller.quorum.voters=1@127.0.0.1:{controller}", options=("--port", str(plain)))
+            yield Kafka(address), proxy
+        finally:
+            broker.stop()
 
 
 @pytest.fixture

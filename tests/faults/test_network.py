@@ -7,37 +7,17 @@ from collections import defaultdict
 
 import pytest
 
-from proxy import Proxy
-from support import page_views, processes
+from support import page_views
 from support.background import Background
-from support.broker import Broker
 from support.door import Door
 from support.effects import repeated_successes
-from support.kafka import Event, Kafka, send
+from support.kafka import Event, send
 from support.waiting import eventually, pause
 
 WINDOW = 500
 PARTITIONS = 3
 RESUME = 15  # seconds, of the matrix
 ANSWER = 10
-
-
-@pytest.fixture(scope="module")
-def behind_proxy(tmp_path_factory):
-    """A broker whose second listener is advertised at a proxy: the broker as the test sees it, and the proxy."""
-    plain, second, controller = (processes.free_port() for _ in range(3))
-    with Proxy(second) as proxy:
-        broker = Broker(tmp_path_factory.mktemp("proxied"))
-        at = "PLAINTEXT://127.0.0.1:{},PROXIED://127.0.0.1:{}"
-        try:
-            address = broker.start(
-                f"listeners={at.format(plain, second)},CONTROLLER://127.0.0.1:{controller}",
-                f"advertised.listeners={at.format(plain, proxy.port)}",
-                "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
-                f"controller.quorum.voters=1@127.0.0.1:{controller}", options=("--port", str(plain)))
-            yield Kafka(address), proxy
-        finally:
-            broker.stop()
 
 
 @pytest.fixture

@@ -58,4 +58,11 @@ MUTANTS = [
            [Edit("engine/kafka/transactions.cpp",
                  "  if (auto ended = send_offsets(what, until)) return *ended;\n", "")],
            [f"{CHAINS}::test_a_stop_under_load_commits_what_is_done_and_leaves_no_transaction_open"]),
+    Mutant("refused_outputs_stop_all", "a partition whose output is refused stays in the transactions of the others",
+           [Edit("engine/flow/refused_partitions.cpp", "    if (!waits(wanting[i])) others.push_back(i);\n",
+                 "    others.push_back(i);\n")],
+           [f"{CHAINS}::test_where_the_topic_of_one_partition_is_missing_the_others_go_on"]),
+    Mutant("unknown_taken_for_aborted", "what a commit without an answer carried is published again",
+           [Edit("engine/kafka/transactions.cpp", "    outcome.what = kind::unknown;\n", "")],
+           ["tests/faults/test_transactions.py::test_an_answer_to_a_commit_that_comes_too_late --full"]),
 ]
