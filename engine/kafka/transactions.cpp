@@ -88,7 +88,7 @@ struct transactions::impl {
   transaction_outcome commit(clock::time_point until);
   transaction_outcome failed(const rd_kafka_error_t* why, const std::string& doing);
   std::optional<error> fatal_error();
-  void abort();
+  std::optional<error> abort();
   void refused() {
     ++refusals;
     refused_at = clock::now();
@@ -192,7 +192,7 @@ transaction_outcome transactions::impl::try_each_topic(const transaction& what, 
     const kafka_error_ptr not_begun{rd_kafka_begin_transaction(current->get())};
     if (not_begun) continue;
     const transaction trial{{std::make_shared<const std::vector<outgoing>>(1, *event)}, {}, {}};
-    if (!publish(trial)) abort();
+    if (!publish(trial)) (void)abort();
     refused.merge(current->refused_topics);
   }
   current->refused_topics = std::move(refused);
@@ -226,8 +226,7 @@ std::optional<transaction_outcome> transactions::impl::publish(const transaction
     from.undelivered = {errc::timeout, "publishing took too long"};
   if (from.purged && !from.undelivered) given_up(what);
   if (!from.undelivered) return std::nullopt;
-  abort();
-  if (auto fatal = fatal_error()) return transaction_outcome{kind::unknown, *fatal, {}};
+  if (auto fatal = abort()) return transaction_outcome{kind::unknown, *fatal, {}};
   auto refused = from.refused_of(what);
   return transaction_outcome{refused.empty() ? kind::aborted : kind::refused, *from.undelivered,
                              std::move(refused)};
@@ -312,17 +311,23 @@ std::optional<error> transactions::impl::fatal_error() {
 /// Before the order to commit: an error that is neither abortable nor to be tried again is the end of the
 /// client, as librdkafka's documentation has it.
 transaction_outcome transactions::impl::failed(const rd_kafka_error_t* why, const std::string& doing) {
-  if (rd_kafka_error_txn_requires_abort(why)) abort();
-  if (auto fatal = fatal_error()) return {kind::unknown, *fatal, {}};
+  if (auto fatal = rd_kafka_error_txn_requires_abort(why) ? abort() : fatal_error())
+    return {kind::unknown, *fatal, {}};
   const error what{classify(rd_kafka_error_code(why)), doing + ": " + rd_kafka_error_string(why)};
   const bool harmless = rd_kafka_error_txn_requires_abort(why) || rd_kafka_error_is_retriable(why);
   return {harmless ? kind::aborted : kind::unknown, what, {}};
 }
 
-/// So that readers need not wait for it. If it fails, the next client's start does the same.
-void transactions::impl::abort() {
+/// So that readers need not wait for it. If it fails, the next client's start does the same. The error, where
+/// the client had ended before or another process has the id. Any other end by the abort itself is none:
+/// where the broker let nothing into the transaction it knows of none to abort, which librdkafka takes for
+/// fatal.
+std::optional<error> transactions::impl::abort() {
+  if (auto fatal = fatal_error()) return fatal;
   const kafka_error_ptr ignored{
       rd_kafka_abort_transaction(current->get(), static_cast<int>(abort_time.count()))};
+  auto fatal = fatal_error();
+  return fatal && fatal->code == errc::conflict ? fatal : std::nullopt;
 }
 
 transactions::transactions(std::unique_ptr<impl> made) : impl_{std::move(made)} {}

@@ -6,7 +6,10 @@ import signal
 
 import pytest
 
+from support import rights
+from support.broker import Broker
 from support.chain import Chain, assert_once_in_order, numbered
+from support.kafka import Kafka
 from support.waiting import eventually, stays
 from support.working import told
 
@@ -198,6 +201,37 @@ def test_where_the_topic_of_one_partition_is_missing_the_others_go_on(chain, kaf
     assert_once_in_order(kafka.read(missing), late)
     assert_once_in_order(kafka.read(chain.between), [s for s in sent if s not in late])
     assert len(engine.logged("info", "output_taken")) == 1
+    assert engine.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A broker that checks rights."""
+    broker = Broker(tmp_path_factory.mktemp("guarded"))
+    try:
+        yield Kafka(broker.start(*rights.CHECKED))
+    finally:
+        broker.stop()
+
+
+@pytest.mark.limit(120)
+@pytest.mark.parametrize("hidden", [True, False], ids=["hidden", "only to be read"])
+def test_where_a_topic_may_not_be_written_to_only_the_partitions_that_would_wait(guarded, engines, name, hidden):
+    kafka, chain = guarded, Chain(guarded, engines, name)
+    closed = kafka.create_topic(f"{chain.between}-closed", 3)
+    rights.allow(kafka, closed, rights.READ, "User:somebody-else" if hidden else rights.EVERYBODY_HERE)
+    sent = kafka.produce(chain.source, [numbered(n, n, **({"publish_to": closed} if n % 3 == 0 else {}))
+                                        for n in range(90)])
+    engine = chain.engine(single(chain)).start_and_join()
+    eventually(lambda: len(kafka.read(chain.between)) == 60, 30, "the others go on")
+    eventually(lambda: engine.metric("troupe_transactions_total", result="aborted") >= 4, 60, "it is tried again")
+    [told_once] = engine.logged("error", "output_refused")
+    assert told_once["partition"] == 0 and closed in told_once["msg"]
+    assert not engine.logged("warn", "transaction_aborted") and not engine.logged("error", "ADDPARTS")
+    rights.allow(kafka, closed, rights.ANYTHING)
+    kafka.wait_all_committed(chain.source, chain.source)
+    assert_once_in_order(kafka.read(closed), [s for s in sent if s.partition == 0])
+    assert_once_in_order(kafka.read(chain.between), [s for s in sent if s.partition != 0])
     assert engine.stop() == 0
 
 
