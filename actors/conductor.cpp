@@ -150,7 +150,7 @@ void conductor_state::stop(int code) {
   stop_at = std::chrono::steady_clock::now() + shared->settings.shutdown_deadline;
   update_ready();
   log::info("stopping", "stopping: reading ends, what runs finishes, what is finished is committed");
-  shared->doors.stop_accepting();
+  shared->doors.stop();
   for (const auto& c : children)
     if (c.actor) self->send(c.actor, stop_order{});
   stop_next();

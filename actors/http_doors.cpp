@@ -60,6 +60,14 @@ struct http_doors::door {
   std::size_t connections = 0; ///< at a time
   bool stopping = false;       ///< its routes go one by one
 
+  void stop() {
+    {
+      const std::lock_guard hold{lock};
+      stopping = true;
+    }
+    server->stop();
+  }
+
   void add(route what) {
     auto& place = routes[what.path];
     const auto method = what.method;
@@ -74,7 +82,7 @@ struct http_doors::door {
       if (at != routes.end())
         if (const auto r = at->second.find(asked.method); r != at->second.end()) on = r->second.to;
       if (!on && stopping)
-        return to(problem_answer({503, "this process is stopping; ask another one"}, milliseconds{1000}));
+        return to(problem_answer({503, "this address is closing; ask another one"}, milliseconds{1000}));
       if (at == routes.end()) return to(problem(404, "there is nothing at " + asked.path));
       if (!on) {
         std::string methods;
@@ -119,6 +127,7 @@ result<void> http_doors::open(const std::string& listen, http::server_options op
     here->second->add(std::move(what));
     return {};
   }
+  free_address(listen);
   options.connections = room(listen, options.connections);
   auto made = std::make_shared<door>();
   made->connections = options.connections;
@@ -134,8 +143,14 @@ result<void> http_doors::open(const std::string& listen, http::server_options op
   return {};
 }
 
+/// Doors that were left end when nobody is there any more. Of those, this address is needed at once.
+void http_doors::free_address(const std::string& listen) {
+  std::erase_if(closing_, [](const auto& one) { return one.second->server->stopped(); });
+  const auto [from, to] = closing_.equal_range(listen);
+  std::for_each(from, to, [](const auto& one) { one.second->server->wait_closed(); });
+}
+
 void http_doors::leave(const std::string& listen, const std::string& method, const std::string& path) {
-  std::shared_ptr<door> empty; // its server ends without our locks, since its thread may wait for them
   const std::lock_guard hold{lock_};
   const auto at = doors_.find(listen);
   if (at == doors_.end()) return;
@@ -146,23 +161,30 @@ void http_doors::leave(const std::string& listen, const std::string& method, con
     if (place.empty()) at->second->routes.erase(path);
     if (!at->second->routes.empty()) return;
   }
-  empty = std::move(at->second);
-  doors_.erase(at);
+  at->second->stop();
+  closing_.insert(doors_.extract(at));
 }
 
-void http_doors::stop_accepting() {
+void http_doors::stop() {
   const std::lock_guard hold{lock_};
-  for (const auto& [listen, d] : doors_) {
-    d->server->stop_accepting();
-    const std::lock_guard routes{d->lock};
-    d->stopping = true;
-  }
+  for (const auto& [listen, d] : doors_)
+    d->stop();
+}
+
+bool http_doors::is_used(const std::string& listen) {
+  const std::lock_guard hold{lock_};
+  const auto at = doors_.find(listen);
+  if (at == doors_.end()) return false;
+  const std::lock_guard routes{at->second->lock};
+  return at->second->stopping && !at->second->server->stopped();
 }
 
 void http_doors::close() {
-  std::map<std::string, std::shared_ptr<door>> all;
+  decltype(doors_) all;
+  decltype(closing_) left;
   const std::lock_guard hold{lock_};
   all.swap(doors_);
+  left.swap(closing_);
 }
 
 } // namespace troupe::actors

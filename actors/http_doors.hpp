@@ -24,17 +24,22 @@ public:
   };
   /// A route that is there already is replaced: its ingest has died.
   result<void> open(const std::string& listen, http::server_options options, route what);
-  /// The last route closes the address.
+  /// The last route closes the address. Who asks there at that moment is answered 503.
   void leave(const std::string& listen, const std::string& method, const std::string& path);
-  void stop_accepting();
+  /// All doors begin to stop. What arrives meanwhile still goes to the routes.
+  void stop();
+  /// Whether, after `stop`, requests may still arrive at this address.
+  bool is_used(const std::string& listen);
   void close();
 
 private:
   struct door;
   /// How many connections a further address may hold: what is wanted, or as many as the process may open.
   std::size_t room(const std::string& listen, std::size_t wanted) const;
+  void free_address(const std::string& listen);
   std::mutex lock_;
-  std::map<std::string, std::shared_ptr<door>> doors_;
+  std::map<std::string, std::shared_ptr<door>> doors_;        ///< by address
+  std::multimap<std::string, std::shared_ptr<door>> closing_; ///< without a route
 };
 
 /// A problem as an answer, with Retry-After in whole seconds where it is given.

@@ -294,8 +294,9 @@ caf::behavior ingest_state::make_behavior(services* s, config::actor what, caf::
         self->send(self, tick{});
       },
       [this](const tick&) {
-        // What was accepted is answered first.
-        if (gate->requests > 0 && std::chrono::steady_clock::now() < leave_by) {
+        // What has arrived is answered first.
+        const bool asked_here = gate->requests > 0 || shared->doors.is_used(spec.listen);
+        if (asked_here && std::chrono::steady_clock::now() < leave_by) {
           self->delayed_send(self, look_again, tick{});
           return;
         }

@@ -49,6 +49,12 @@ struct server_options {
   std::size_t connections = 256;          ///< beyond it the one longest without a request is closed
   std::chrono::milliseconds read{10'000}; ///< a whole request, from its first byte
   std::chrono::milliseconds idle{75'000};
+  // At a stop: how long a connection is waited for that has not asked yet, or whose request is arriving;
+  std::chrono::milliseconds grace{1'000};
+  // one that had an answer before, and may bring one more request;
+  std::chrono::milliseconds last_look{250};
+  // and one that is closed on our side already, so that a request on its way is not met with a reset.
+  std::chrono::milliseconds linger{250};
   /// What is said where a request is refused before a handler sees it; by default the sentence as text.
   std::function<response(int status, std::string detail)> refusal;
 };
@@ -64,9 +70,13 @@ public:
                                                handler answer);
   ~server(); ///< requests under way are not answered any more
   [[nodiscard]] std::uint16_t port() const;
-  /// Takes no more connections and closes those without a request under way; the others are closed with
-  /// their answer.
-  void stop_accepting();
+  /// Begins to stop, within about `grace` and the time that answers take. Connections that the system has
+  /// made are taken, then the address is closed. What arrives in time is answered, each answer as the last of
+  /// its connection; of what arrives only in part, the answer is 503. Bytes that were sent before their
+  /// client could know of the end are read, not answered with a reset.
+  void stop();
+  void wait_closed();                 ///< after `stop`: until the address is free, which takes milliseconds
+  [[nodiscard]] bool stopped() const; ///< after `stop`: whether no connection is left
 
 private:
   struct impl;

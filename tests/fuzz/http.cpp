@@ -1,4 +1,4 @@
-// The bytes of a connection, cut into requests as engine/http/server.cpp does it, whole and in pieces, and
+// The bytes of a connection, cut into requests as engine/http/session.cpp does it, whole and in pieces, and
 // read a second time by the letter of RFC 9112: what two readers cut otherwise is how requests are smuggled.
 #include "engine/http/framing.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -23,7 +23,7 @@ struct taken {
   friend bool operator==(const taken&, const taken&) = default;
 };
 
-/// The way of engine/http/server.cpp, from bytes that come in pieces.
+/// The way of engine/http/session.cpp, from bytes that come in pieces.
 class door {
 public:
   door(std::string_view bytes, std::size_t piece) : bytes_{bytes}, piece_{piece} { receive(); }

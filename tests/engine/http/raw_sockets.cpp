@@ -1,6 +1,8 @@
 #include "tests/engine/http/raw_sockets.hpp"
 
+#include <cerrno>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -35,6 +37,21 @@ int raw_connection::connect(std::uint16_t port) {
   if (fd < 0 || ::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0)
     throw std::runtime_error{"the test cannot connect"};
   return fd;
+}
+
+int raw_connection::begin_to_connect(std::uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  const auto at = loopback(port);
+  if (fd < 0 ||
+      (::connect(fd, reinterpret_cast<const sockaddr*>(&at), sizeof at) != 0 && errno != EINPROGRESS))
+    throw std::system_error{errno, std::generic_category(), "the test cannot connect"};
+  return fd;
+}
+
+int raw_connection::connected() {
+  pollfd out{fd_, POLLOUT, 0};
+  if (::poll(&out, 1, patience_ms) <= 0) return ETIMEDOUT;
+  return error();
 }
 
 bool raw_connection::send(std::string_view bytes) {
@@ -83,6 +100,28 @@ bool raw_connection::ended() {
     char chunk[4096];
     if (::recv(fd_, chunk, sizeof chunk, 0) <= 0) return true;
   }
+}
+
+bool raw_connection::ended_in_order() {
+  pollfd in{fd_, POLLIN, 0};
+  char chunk[4096];
+  ssize_t n = 1;
+  while (n > 0) {
+    if (::poll(&in, 1, patience_ms) <= 0) return false;
+    n = ::recv(fd_, chunk, sizeof chunk, 0);
+  }
+  return n == 0 && error() == 0;
+}
+
+int raw_connection::error() const {
+  int failed = 0;
+  socklen_t size = sizeof failed;
+  ::getsockopt(fd_, SOL_SOCKET, SO_ERROR, &failed, &size);
+  return failed;
+}
+
+void raw_connection::finish() {
+  ::shutdown(fd_, SHUT_WR);
 }
 
 void raw_connection::reset() {

@@ -22,6 +22,11 @@ public:
   /// Connects to 127.0.0.1.
   static int connect(std::uint16_t port);
 
+  /// Sends the first packet and does not wait for an answer.
+  static int begin_to_connect(std::uint16_t port);
+  /// How that ended: an errno, 0 for well.
+  int connected();
+
   /// False once the other side is gone.
   bool send(std::string_view bytes);
   /// A whole message, head and body by Content-Length; empty if the connection ended before.
@@ -30,6 +35,10 @@ public:
   std::string read_to_end();
   /// True when the other side closes or resets, false if it still holds after 20 s.
   bool ended();
+  /// True when the other side closes in order, false if it resets or still holds after 20 s.
+  bool ended_in_order();
+  /// No more is sent; reading goes on.
+  void finish();
   /// Ends it with a reset instead of an orderly close.
   void reset();
   void close();
@@ -38,6 +47,7 @@ public:
 
 private:
   bool fill();
+  [[nodiscard]] int error() const; ///< of the socket, an errno
   std::mutex lock_;
   int fd_;
   std::string buffer_;

@@ -147,6 +147,9 @@ TEST_F(HttpServer, headers_and_bodies_over_the_limits_are_refused) {
   EXPECT_TRUE(exchange("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n11000\r\n" +
                        std::string(0x11000, 'x') + "\r\n0\r\n\r\n")
                   .starts_with("HTTP/1.1 413 "));
+  EXPECT_TRUE(exchange("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3;x=" +
+                       std::string(200'000, 'x'))
+                  .starts_with("HTTP/1.1 413 "));
   const auto fits =
       exchange("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 65536\r\n\r\n" +
                std::string(65536, 'x'));
@@ -204,7 +207,7 @@ TEST(HttpServerReplies, come_later_from_any_thread_and_a_lost_one_is_a_503) {
   // A stop answers what is under way and then closes; replies may outlive the server.
   asked(one, "last");
   asked(two, "never");
-  ours->stop_accepting();
+  ours->stop();
   {
     const std::lock_guard hold{lock};
     waiting.front().second({.body = "goodbye"});
