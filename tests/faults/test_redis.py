@@ -15,6 +15,7 @@ from support.waiting import eventually, pause, stays
 
 # Three times what the matrix says.
 RESUME, ALARM, IN_TIME = 9, 15, 9
+ANSWER = 0.010  # of an ingest, as measured; its bound is three times that, or what it was with Redis
 
 
 def judged(lane):
@@ -87,7 +88,7 @@ def test_a_redis_that_lost_everything_is_made_up_for(lane, whole, figure):
 class Posts(Background):
     """Asks an ingest at a steady pace; how long each answer took."""
 
-    every = 0.05
+    every = 0.01
 
     def __init__(self, door):
         super().__init__()
@@ -99,8 +100,9 @@ class Posts(Background):
         assert answer.status == 204, body
         self.took.append((begun, time.monotonic() - begun))
 
-    def worst(self, since, until=float("inf")):
-        return max(took for begun, took in self.took if since <= begun < until)
+    def p99(self, since, until=float("inf")):
+        took = sorted(took for begun, took in self.took if since <= begun < until)
+        return took[len(took) * 99 // 100]
 
 
 @pytest.mark.row(8)
@@ -113,7 +115,8 @@ def test_a_frozen_redis_holds_up_neither_pools_nor_ingests(lane, whole, figure):
     lane.engine.start_and_join()
     with lane.load() as orders, Posts(door) as posts:
         lane.counts_move(30)
-        pause(1)
+        begun = time.monotonic()
+        pause(seconds)
         held = time.monotonic()
         lane.redis.hold()
         with contextlib.ExitStack() as freeze:
@@ -123,10 +126,12 @@ def test_a_frozen_redis_holds_up_neither_pools_nor_ingests(lane, whole, figure):
             meanwhile = [one for one in orders.acked[seen:] if b"permanent" not in one.value]
             lane.effects.wait_done(meanwhile, IN_TIME)
             freed = time.monotonic()
-    worst, before = posts.worst(held, freed), posts.worst(0, held)
+    before, frozen = posts.p99(begun, held), posts.p99(held, freed)
     report = judged(lane)
+    assert frozen < 3 * max(before, ANSWER), f"an ingest's p99 was {before:.3f} s, and {frozen:.3f} s without Redis"
     figure(f"Redis frozen for {freed - held:.0f} s: all {len(meanwhile)} orders of that time were handled during it, "
-           f"an ingest answered within {worst * 1000:.0f} ms ({before * 1000:.0f} ms before); {report}", **report)
+           f"an ingest's p99 was {frozen * 1000:.0f} ms ({before * 1000:.0f} ms before); {report}",
+           p99_ms=frozen * 1000, p99_before_ms=before * 1000, **report)
 
 
 @contextlib.contextmanager
