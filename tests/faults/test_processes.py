@@ -26,7 +26,7 @@ def killed_at_random(lane, times):
             else:
                 seconds.append(lane.progress(within=PROGRESS))
                 pause(lane.rng.uniform(0, 2.5))
-            lane.kill()
+            lane.engine.kill()
         lane.engine.start()
         seconds.append(lane.progress(within=PROGRESS))
     report = lane.judge()
@@ -66,7 +66,7 @@ def killed_at(lane, failpoint):
     del engine.environment["TROUPE_FAILPOINT"]
     if other:
         lane.progress(other, within=PROGRESS)
-        lane.kill(other)
+        other.kill()
 
 
 def killed_at_each(lane, rounds):

@@ -37,7 +37,7 @@ class Scales(Background):
 
 
 def killed(lane):
-    lane.kill()
+    lane.engine.kill()
     lane.engine.start_and_join(within=60)
 
 
@@ -104,7 +104,6 @@ def test_whatever_breaks_nothing_is_lost_or_counted_twice_and_memory_stays(own_b
             lane.effects_go_on(WITHIN)
             lane.counts_move(90)
             pause(lane.rng.uniform(0, 8))
-    lane.weigh(steady)
     report = lane.judge(180, sum(done.values()))
     eventually(lambda: lane.engine.metric("troupe_assigned_partitions")
                + steady.metric("troupe_assigned_partitions") == ALL, WITHIN, "both are members")

@@ -1,5 +1,6 @@
 """A `troupe run` process under test: its config, its log, its metrics, its end."""
 
+import contextlib
 import json
 import os
 import re
@@ -22,6 +23,7 @@ class Engine:
         self.config = dict(config)
         self.environment = {**os.environ, **(environment or {})}
         self.process = None
+        self.peak_mb = 0  # of all its lives
         self.file = folder / "troupe.yaml"
         self.files = [self.file]
         self.log = folder / "troupe.log"
@@ -59,6 +61,7 @@ class Engine:
         return self.process.pid
 
     def signal(self, number):
+        self.weigh()
         self.process.send_signal(number)
 
     def reload(self, change):
@@ -69,16 +72,18 @@ class Engine:
 
     def wait(self, within=30):
         """The exit code."""
-        try:
-            return self.process.wait(within)
-        except subprocess.TimeoutExpired:
-            raise AssertionError(f"did not end within {within} s") from None
+        def ended():
+            self.weigh()
+            return not self.running()
+        eventually(ended, within, "the process ends")
+        return self.process.returncode
 
     def stop(self, within=20):
         self.signal(signal.SIGTERM)
         return self.wait(within)
 
     def kill(self):
+        self.weigh()
         processes.end(self.process)
 
     # ---- what it shows ----
@@ -132,5 +137,14 @@ class Engine:
             return file.read().rpartition(") ")[2].split()[0]
 
     def memory_mb(self):
+        return self._status_mb("VmRSS:")
+
+    def weigh(self):
+        """Raises `peak_mb` to the most memory that this life has had at a time, as the kernel noted it."""
+        with contextlib.suppress(OSError, StopIteration):  # it may be gone by itself
+            if self.running():
+                self.peak_mb = max(self.peak_mb, self._status_mb("VmHWM:"))
+
+    def _status_mb(self, what):
         with open(f"/proc/{self.pid}/status") as status:
-            return next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmRSS:"))
+            return next(int(line.split()[1]) / 1024 for line in status if line.startswith(what))
