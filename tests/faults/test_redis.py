@@ -15,7 +15,7 @@ from support.waiting import eventually, pause, stays
 
 # Three times what the matrix says.
 RESUME, ALARM, IN_TIME = 9, 15, 9
-ANSWER = 0.010  # of an ingest, as measured; its bound is three times that, or what it was with Redis
+ANSWER = 0.2  # an ingest's p99 on a starved machine, the least that its bound of three times is taken from
 
 
 def judged(lane):
@@ -101,8 +101,10 @@ class Posts(Background):
         self.took.append((begun, time.monotonic() - begun))
 
     def p99(self, since, until=float("inf")):
-        took = sorted(took for begun, took in self.took if since <= begun < until)
-        return took[len(took) * 99 // 100]
+        """Of somebody asking every 10 ms, who would not have waited for one answer before asking again."""
+        waits = sorted(took - missed * self.every for begun, took in self.took if begun < until and begun + took > since
+                       for missed in range(int(took / self.every) + 1))
+        return waits[len(waits) * 99 // 100]
 
 
 @pytest.mark.row(8)
