@@ -152,9 +152,8 @@ def out_of_memory(redis):
 
 @contextlib.contextmanager
 def wrong_type(redis):
-    """Of the one page that each batch has."""
-    redis.rename("views:/", "aside")
-    redis.rpush("views:/", "a list")
+    """Of the one page that each batch has; at once, since the engine would make it anew in between."""
+    redis.pipeline(transaction=True).rename("views:/", "aside").rpush("views:/", "a list").execute()
     yield
     redis.rename("aside", "views:/")
 
