@@ -165,6 +165,7 @@ void supervisor_state::check_drained() {
 
 void supervisor_state::take_last_commits() {
   end_turn(); // what is settled reaches the readers before they are asked
+  if (exactly_once) on_commits_ended({exactly_once->give_back_waiting()});
   at = step::committing;
   if (was_lost || uncertain) {
     leave_partitions(); // commits would be refused, or be made twice

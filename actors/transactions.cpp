@@ -95,6 +95,18 @@ void transactions::want(flow::partition_index which, kafka::commit_request reque
   wanted_.push_back({which, std::move(request)});
 }
 
+std::vector<kafka::commit_report> transactions::give_back_waiting() {
+  std::vector<kafka::commit_report> out;
+  std::erase_if(wanted_, [&](const wanted& one) {
+    if (!refused_.waits(one.which)) return false;
+    out.push_back(
+        {one.request.where, one.request.offset,
+         error{errc::unavailable, "an output of it is not taken; it has one more chance at the end"}, 0});
+    return true;
+  });
+  return out;
+}
+
 transactions::running transactions::take(bool last_chance) {
   running out;
   out.since = std::chrono::steady_clock::now();

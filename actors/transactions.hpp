@@ -44,6 +44,10 @@ public:
   /// (`now_or_never`: then too). Partitions with an output that is not taken wait apart, each for itself.
   void begin(const std::shared_ptr<kafka::consumer>& consumer, bool now_or_never);
 
+  /// Before the last commits of an assignment: those that wait are answered as failed, so that their readers
+  /// ask again with the others, and they come after them.
+  std::vector<kafka::commit_report> give_back_waiting();
+
   struct settlement {
     std::vector<kafka::commit_report> reports; ///< for the readers
     bool start_again = false;                  ///< its outcome is unknown: read the group's offsets again

@@ -27,6 +27,10 @@ void let_nobody_begin(int listening) {
   ::setsockopt(listening, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
 }
 
+bool is_out_of_descriptors(const error_code& ec) {
+  return ec == asio::error::no_descriptors || ec == boost::system::errc::too_many_files_open_in_system;
+}
+
 } // namespace
 
 error_code listener::listen_on(const tcp::endpoint& at) {
@@ -34,6 +38,8 @@ error_code listener::listen_on(const tcp::endpoint& at) {
   if (acceptor_.is_open()) acceptor_.close(ec);
   acceptor_.open(at.protocol(), ec);
   if (!ec) acceptor_.set_option(asio::socket_base::reuse_address{true}, ec);
+  // Otherwise asio waits in accept() for another one, also where it must not block.
+  if (!ec) acceptor_.set_option(asio::socket_base::enable_connection_aborted{true}, ec);
   if (!ec) acceptor_.bind(at, ec);
   if (!ec) acceptor_.listen(asio::socket_base::max_listen_connections, ec);
   if (!ec) acceptor_.non_blocking(true, ec);
@@ -76,7 +82,7 @@ void listener::take_backlog() {
     auto socket = acceptor_.accept(ec);
     if (!ec)
       admit(std::move(socket));
-    else if (ec == asio::error::would_block || !close_one())
+    else if (ec != asio::error::connection_aborted && !(is_out_of_descriptors(ec) && close_one()))
       return;
   }
 }

@@ -113,7 +113,11 @@ struct server::impl {
 
   void hurry_all() {
     each_quiet([](session& s) { s.hurry(); });
-    after(on.options.linger, [this] { each_quiet([](session& s) { s.close(); }); });
+    after(on.options.linger, [this] {
+      each_quiet([](session& s) {
+        if (!s.lingers()) s.close();
+      });
+    });
   }
 };
 

@@ -56,6 +56,8 @@ public:
   void close();
 
   [[nodiscard]] bool awaits_request() const { return stage_ == stage::awaiting; }
+  /// Has said goodbye, and ends by itself.
+  [[nodiscard]] bool lingers() const { return stage_ == stage::lingering; }
   /// A connection is made to be used: its first request is probably on the way.
   [[nodiscard]] bool is_fresh(steady_time now) const { return !asked_ && now - opened_ < on_.options.grace; }
 

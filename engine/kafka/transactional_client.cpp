@@ -91,7 +91,7 @@ void transactional_client::delivered(const rd_kafka_message_t& report) {
     purged = true;
     return;
   }
-  if (classify(report.err) == errc::too_large) suspects = !one_per_batch;
+  if (is_of_event(report.err)) suspects = !one_per_batch; // the whole batch is refused for it
   note_failure(reinterpret_cast<std::size_t>(report._private), rd_kafka_topic_name(report.rkt), report.err);
 }
 

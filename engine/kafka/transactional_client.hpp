@@ -42,7 +42,7 @@ struct transactional_client {
   bool one_per_batch = false;
   bool initialised = false;             ///< holds the id
   bool troubled = false;                ///< a connection failed: a request of its may still be on its way
-  bool suspects = false;                ///< those too large went in company: not all of them need be
+  bool suspects = false;                ///< those refused went in company: not all of them need be
   bool nameless = false;                ///< a topic was refused, and nobody said which
   bool purged = false;                  ///< events were thrown away, for a reason that no report names
   std::optional<error> undelivered;     ///< the first event that was not taken

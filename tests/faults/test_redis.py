@@ -130,7 +130,9 @@ def test_a_frozen_redis_holds_up_neither_pools_nor_ingests(lane, whole, figure):
             freed = time.monotonic()
     before, frozen = posts.p99(begun, held), posts.p99(held, freed)
     report = judged(lane)
-    assert frozen < 3 * max(before, ANSWER), f"an ingest's p99 was {before:.3f} s, and {frozen:.3f} s without Redis"
+    # In four seconds one stall of the machine is more than one in a hundred; an ingest that waits would show in all.
+    most = 3 * max(before, ANSWER) if whole else seconds / 2
+    assert frozen < most, f"an ingest's p99 was {before:.3f} s, and {frozen:.3f} s without Redis"
     figure(f"Redis frozen for {freed - held:.0f} s: all {len(meanwhile)} orders of that time were handled during it, "
            f"an ingest's p99 was {frozen * 1000:.0f} ms ({before * 1000:.0f} ms before); {report}",
            p99_ms=frozen * 1000, p99_before_ms=before * 1000, **report)

@@ -101,11 +101,19 @@ TEST_F(Transactions, need_no_trial_where_there_is_one_topic) {
 }
 
 TEST_F(Transactions, name_an_input_whose_event_alone_is_refused) {
-  broker.spoil(produce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+  broker.spoil(produce, RD_KAFKA_RESP_ERR_INVALID_RECORD); // of the batch
+  broker.spoil(produce, RD_KAFKA_RESP_ERR_INVALID_RECORD); // of the event alone
   const auto outcome = run({{}, {"a"}});
   EXPECT_EQ(outcome.what, kind::refused);
   EXPECT_THAT(refused(outcome), ElementsAre(1));
   EXPECT_EQ(run({{"a"}}).what, kind::committed);
+}
+
+TEST_F(Transactions, blame_nobody_for_who_was_in_the_same_batch) {
+  broker.spoil(produce, RD_KAFKA_RESP_ERR_INVALID_RECORD); // of both
+  broker.spoil(produce, RD_KAFKA_RESP_ERR_NO_ERROR);
+  broker.spoil(produce, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+  EXPECT_THAT(refused(run({{"a"}, {"a"}})), ElementsAre(1));
 }
 
 TEST_F(Transactions, tell_what_is_too_large_from_what_is_refused) {
