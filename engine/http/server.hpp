@@ -49,11 +49,12 @@ struct server_options {
   std::size_t connections = 256;          ///< beyond it the one longest without a request is closed
   std::chrono::milliseconds read{10'000}; ///< a whole request, from its first byte
   std::chrono::milliseconds idle{75'000};
-  // At a stop: how long a connection is waited for that has not asked yet, or whose request is arriving;
+  /// At a stop: how long a connection is waited for that has not asked yet, or whose request is arriving.
   std::chrono::milliseconds grace{1'000};
-  // one that had an answer before, and may bring one more request;
+  /// At a stop: the same for one that had an answer before, and may bring one more request.
   std::chrono::milliseconds last_look{250};
-  // and one that is closed on our side already, so that a request on its way is not met with a reset.
+  /// At a stop: how long one is read that is closed on our side already, so that a request on its way is not
+  /// met with a reset.
   std::chrono::milliseconds linger{250};
   /// What is said where a request is refused before a handler sees it; by default the sentence as text.
   std::function<response(int status, std::string detail)> refusal;
