@@ -10,8 +10,8 @@ import pytest
 
 from support import page_views
 from support.effects import now
-from support.waiting import eventually, stays
-from support.working import pool, told
+from support.waiting import eventually, pause, stays
+from support.working import QUICK_SESSION, pool, told
 
 HOUR = 3600
 RETRY, DEADLINE, OPEN, FLUSH = 2.0, 0.5, 1.0, 1.0  # seconds
@@ -133,3 +133,28 @@ def test_a_wall_clock_that_jumps_moves_no_timer_and_no_count(
     assert engine.stop() == 0
     figure("clock +1 h, then -1 h: " + ", ".join(f"{what} {min(all_of):.2f} to {max(all_of):.2f} s"
                                                  for what, all_of in took.items()), **took)
+
+
+@pytest.mark.row(18)
+@pytest.mark.short
+@pytest.mark.limit(120)
+def test_a_wall_clock_that_is_set_back_throws_nobody_out_of_an_idle_group(
+        kafka, engines, effects, name, tmp_path, figure):
+    # librdkafka waits until a time of the wall clock: an hour back, and its next heartbeat is an hour away.
+    clock, topic = Clock(tmp_path), kafka.create_topic(name)
+    engine = engines({"working": pool(topic, name)}, kafka={"brokers": kafka.address, "consumer": QUICK_SESSION})
+    engine.environment.update(clock.environment)
+    engine.start_and_join()
+    took = []
+    for ahead in (-HOUR, HOUR, 0):
+        clock.set(ahead)
+        # Longer than a session: whoever sends no heartbeat is thrown out, and hears of it with the next commit.
+        pause(5)
+        [event] = kafka.produce(topic, [told(f"now{ahead}".encode())])
+        began = now()
+        effects.wait_done([event])
+        took.append((now() - began) / 1e9)
+        kafka.wait_all_committed(topic, name, 20)
+        assert engine.metric("troupe_rebalances_total") == 1, "it stayed in its group"
+    assert engine.stop() == 0
+    figure(f"idle, the clock set by an hour or two, back and ahead: the next event is handled after {max(took):.2f} s at most", took=took)

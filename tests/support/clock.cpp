@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <threads.h>
 #include <unistd.h>
 
 namespace {
@@ -85,6 +86,19 @@ int pthread_cond_timedwait(pthread_cond_t* condition, pthread_mutex_t* mutex, co
   // Waiting on would miss what was signalled while the mutex was taken again; whoever waits looks again
   // whenever it is woken.
   return woke == ETIMEDOUT ? 0 : woke;
+}
+
+// What glibc's does (nptl/cnd_timedwait.c), but by the clock above.
+int cnd_timedwait(cnd_t* condition, mtx_t* mutex, const timespec* until) {
+  switch (pthread_cond_timedwait(reinterpret_cast<pthread_cond_t*>(condition),
+                                 reinterpret_cast<pthread_mutex_t*>(mutex), until)) {
+  case 0:
+    return thrd_success;
+  case ETIMEDOUT:
+    return thrd_timedout;
+  default:
+    return thrd_error;
+  }
 }
 
 } // extern "C"
