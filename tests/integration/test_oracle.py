@@ -55,6 +55,12 @@ def test_the_effect_log_is_read_as_it_grows(tmp_path):
     assert log.done() == {("t", 0, 7)}
 
 
+def test_what_a_kill_left_of_a_line_of_the_effect_log_is_no_call(tmp_path):
+    log = EffectLog(tmp_path / "log")
+    log.path.write_text("\nt 0 7 - 1 42 start - 100 -\n\nt 0 8 - 1 4\nt 0 9 - 1 43 start - 101 -\n")
+    assert [call.id for call in log.read()] == [("t", 0, 7), ("t", 0, 9)]
+
+
 def test_what_counts_as_a_page_view():
     at = datetime(2026, 1, 31, 23, 59, 59, 999999, timezone.utc)
     late = view("/a", at)

@@ -3,8 +3,9 @@
 //
 //   topic partition offset key attempt pid start|end outcome nanoseconds value
 //
-// Keys and values are percent-encoded and cut at 200 bytes, a null is `-`. What a call does stands in the
-// event's own JSON value:
+// A kill cuts a write off where a page ends, so each line begins with a line feed too: what is left of one
+// does not become a part of the next. Keys and values are percent-encoded and cut at 200 bytes, a null is
+// `-`. What a call does stands in the event's own JSON value:
 //
 //   sleep_ms: N            takes that long
 //   fail: KIND             transient, permanent, unavailable, throw, throw_int; on each call, or
@@ -105,7 +106,7 @@ void note(const troupe::record& event, unsigned attempt, std::string_view phase,
   }();
   const auto now =
       std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch());
-  std::string line = *event.topic + ' ' + std::to_string(event.partition) + ' ' +
+  std::string line = '\n' + *event.topic + ' ' + std::to_string(event.partition) + ' ' +
                      std::to_string(event.offset) + ' ' + encoded(event.key) + ' ' + std::to_string(attempt) +
                      ' ' + std::to_string(::getpid()) + ' ';
   line.append(phase).append(" ").append(outcome);

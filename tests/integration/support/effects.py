@@ -7,6 +7,8 @@ from urllib.parse import unquote_to_bytes
 
 from support.waiting import eventually
 
+FIELDS = 10
+
 
 @dataclass
 class Call:
@@ -48,7 +50,9 @@ class EffectLog:
         complete = text[:text.rfind(b"\n") + 1]
         self._position += len(complete)
         for line in complete.splitlines():
-            self._add(line.decode().split(" "))
+            fields = line.decode().split(" ")
+            if len(fields) == FIELDS:  # or it is what a kill left of a line, or an empty one between two
+                self._add(fields)
         return self.calls
 
     def _add(self, fields):
