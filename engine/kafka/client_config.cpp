@@ -57,6 +57,8 @@ result<conf_ptr> make_conf(const connection& to, role as, const properties& ours
   conf_ptr conf{rd_kafka_conf_new()};
   // Logs are events of a queue, or nothing: never librdkafka's own writing to standard error.
   rd_kafka_conf_set_log_cb(conf.get(), nullptr);
+  // librdkafka's 10 s would be most of the time that work stands still after a broker's return.
+  if (auto done = set_property(conf.get(), "reconnect.backoff.max.ms", "2000"); !done) return done.failure();
 
   for (const auto& [name, value] : ours) {
     if (!scope_of(name)) continue; // a property that only newer libraries have

@@ -58,8 +58,8 @@ struct transactions::impl {
   std::shared_ptr<const transactions_config> config;
   std::shared_ptr<client> current; ///< none: the next transaction makes one
 
-  unsigned refusals = 0; ///< in a row: fenced, or the id was not given
-  clock::time_point refused_at{};
+  unsigned setbacks = 0; ///< in a row: fenced, or the transactional id was not given
+  clock::time_point set_back_at{};
   std::mutex mutex;
   std::condition_variable changed;
   bool stopping = false;
@@ -89,9 +89,9 @@ struct transactions::impl {
   transaction_outcome failed(const rd_kafka_error_t* why, const std::string& doing);
   std::optional<error> fatal_error();
   std::optional<error> abort();
-  void refused() {
-    ++refusals;
-    refused_at = clock::now();
+  void set_back() {
+    ++setbacks;
+    set_back_at = clock::now();
   }
 };
 
@@ -113,21 +113,21 @@ bool transactions::impl::wait(milliseconds how_long) {
 
 bool transactions::impl::prepare(bool one_per_batch) {
   while (!current || !current->initialised) {
-    if (clock::now() > refused_at + peace) refusals = 0;
-    if (refusals > 0 && !wait(std::min(first_wait * (1U << std::min(refusals - 1, 5U)), longest_wait)))
+    if (clock::now() > set_back_at + peace) setbacks = 0;
+    if (setbacks > 0 && !wait(std::min(first_wait * (1U << std::min(setbacks - 1, 5U)), longest_wait)))
       return false;
     if (stopped()) return false;
     if (!current) {
       auto made = client::make(config, one_per_batch);
       if (!made) {
-        refused();
+        set_back();
         if (config->trouble) config->trouble(made.failure(), true);
         continue;
       }
       current = *made;
     }
     if (const auto why = initialise()) {
-      refused();
+      set_back();
       current->tell(*why, true);
       retire();
     }
@@ -301,7 +301,7 @@ std::optional<error> transactions::impl::fatal_error() {
   const auto code = rd_kafka_fatal_error(current->get(), text.data(), text.size());
   if (code == RD_KAFKA_RESP_ERR_NO_ERROR) return std::nullopt;
   if (!is_fenced(code)) return error{classify(code), text.data()};
-  refused();
+  set_back();
   return error{errc::conflict, "another process took over the transactional.id " + config->id +
                                    ", or a transaction was open for more than " +
                                    std::to_string(config->timeout.count()) +

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 import pytest
 
 from support import page_views
+from support.broker import offsets_loads
 from support.effects import (Call, EffectLog, assert_keys_in_order, most_at_once, redelivered,
                              repeated_successes)
 from support.kafka import Record
@@ -59,6 +60,18 @@ def test_what_a_kill_left_of_a_line_of_the_effect_log_is_no_call(tmp_path):
     log = EffectLog(tmp_path / "log")
     log.path.write_text("\nt 0 7 - 1 42 start - 100 -\n\nt 0 8 - 1 4\nt 0 9 - 1 43 start - 101 -\n")
     assert [call.id for call in log.read()] == [("t", 0, 7), ("t", 0, 9)]
+
+
+def test_a_load_of_offsets_that_ended_another_one_is_found():
+    log = """[GroupCoordinator id=1] Scheduling loading of metadata from __consumer_offsets-0 with epoch 30
+[GroupCoordinator id=1] Scheduling loading of metadata from __consumer_offsets-1 with epoch 30
+[GroupCoordinator id=1] Scheduling loading of metadata from __consumer_offsets-0 with epoch 32
+[GroupCoordinator id=1] Finished loading of metadata from __consumer_offsets-0 with epoch 30 in 870ms where 15ms
+[GroupCoordinator id=1] Ignored load completion from __consumer_offsets-0 because context is in ACTIVE state.
+"""
+    began, ended = offsets_loads(log)
+    assert began == {"__consumer_offsets-0": 32, "__consumer_offsets-1": 30}
+    assert ended == {"__consumer_offsets-0": 30}
 
 
 def test_what_counts_as_a_page_view():

@@ -2,9 +2,13 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
+from support.waiting import eventually
+
+LOAD = re.compile(r"(Scheduling|Finished) loading of metadata from (__consumer_offsets-\d+) with epoch (\d+)")
 SCRIPT = pathlib.Path(__file__).parents[3] / "scripts" / "kafka"
 
 
@@ -16,6 +20,25 @@ class Broker:
         """The address of the broker. Settings are KEY=VALUE, options those of the script."""
         return self._run("start", *options, *(["--", *settings] if settings else []), check=True).stdout.strip()
 
+    def bring_back(self):
+        """Starts it after a kill. What its group coordinator says is right only then: Kafka from 4.0, up to 4.4.0 at
+        least, may take the end of a load that began before the broker had registered anew for the end of the one that
+        began after it (CoordinatorRuntime.load compares states, not epochs). Such a coordinator serves its groups no
+        more, whatever their members do, until the broker is started once more. How often that was necessary."""
+        self.start()
+        again = 0
+        while self._loaded_by_halves():
+            again += 1
+            self._run("restart", check=True)
+        return again
+
+    def _loaded_by_halves(self):
+        def loads():
+            began, ended = offsets_loads((self.folder / "kafka.log").read_text(errors="replace"))
+            return (began, ended) if began.keys() == ended.keys() else None
+        began, ended = eventually(loads, 60, "the coordinator has loaded its offsets")
+        return any(ended[where] < epoch for where, epoch in began.items())
+
     def stop(self):
         self._run("stop", check=False)
 
@@ -26,6 +49,15 @@ class Broker:
         # Messages on standard error are for whoever reads the test's output.
         return subprocess.run([SCRIPT, command, "--data", self.folder, *options], stdout=subprocess.PIPE, text=True,
                               timeout=150, check=check)
+
+
+def offsets_loads(log):
+    """By partition of __consumer_offsets, the epoch of the last load that a broker's log says began, and of the one that
+    it took for its end. Nothing of Kafka 3, which has another coordinator and says other words."""
+    began, ended = {}, {}
+    for what, where, epoch in LOAD.findall(log):
+        (began if what == "Scheduling" else ended)[where] = int(epoch)
+    return began, ended
 
 
 def main(command, folder):
