@@ -23,7 +23,11 @@ dispatcher::task* dispatcher::find(task_id id) {
   return const_cast<task*>(std::as_const(*this).find(id));
 }
 
-task_id dispatcher::new_task() {
+task_id dispatcher::id_of(std::uint32_t index) const {
+  return static_cast<task_id>(tasks_[index].serial) << 32 | index;
+}
+
+std::uint32_t dispatcher::new_task() {
   std::uint32_t index = 0;
   if (free_.empty()) {
     index = static_cast<std::uint32_t>(tasks_.size());
@@ -37,7 +41,7 @@ task_id dispatcher::new_task() {
   t = {};
   t.serial = serial;
   t.live = true;
-  return static_cast<task_id>(serial) << 32 | index;
+  return index;
 }
 
 void dispatcher::forget(task_id id, task& t) {
@@ -81,7 +85,7 @@ void dispatcher::drop_partition(partition_index which, steady_time now) {
   for (std::uint32_t i = 0; i < tasks_.size() && p.tasks > 0; ++i) {
     auto& t = tasks_[i];
     if (!t.live || t.partition != which) continue;
-    const auto id = static_cast<task_id>(t.serial) << 32 | i;
+    const auto id = id_of(i);
     if (probe_ == id) {
       probe_.reset();
       breaker_.probe_ended(false, now);
@@ -95,28 +99,34 @@ void dispatcher::drop_partition(partition_index which, steady_time now) {
   fill_mailbox(); // the places that came free: no one else would fill them if nothing is ready now
 }
 
-dispatcher::lane* dispatcher::lane_of(partition_state& p, const record& event) {
-  if (rules_.order_by == ordering::partition) return &p.whole;
-  if (rules_.order_by == ordering::none || !event.key) return nullptr;
-  auto& l = p.lanes[*event.key];
-  if (!l.key) l.key = event.key;
-  return &l;
+lane_table::index dispatcher::lane_of(partition_state& p, const record& event) const {
+  if (rules_.order_by == ordering::partition) return p.lanes.find_or_add({}); // one for all
+  if (rules_.order_by == ordering::none || !event.key) return lane_table::none;
+  return p.lanes.find_or_add(*event.key);
 }
 
 void dispatcher::offer(partition_index which, std::vector<admitted> events, steady_time now) {
   auto& p = partitions_[which];
   if (!p.live) return;
   for (auto& e : events) {
-    const auto id = new_task();
-    auto& t = *find(id);
+    const auto index = new_task();
+    auto& t = tasks_[index];
     t.partition = which;
     t.slot = e.slot;
     t.event = std::move(e.event);
     t.crashed = e.crashed;
     t.home = lane_of(p, *t.event);
     ++p.tasks;
-    if (t.home) t.home->tasks.push_back(id);
-    if (!t.home || t.home->tasks.size() == 1) make_runnable(id, t, now);
+    if (t.home != lane_table::none) {
+      auto& lane = p.lanes[t.home];
+      const auto before = std::exchange(lane.last, index);
+      if (before != no_task) {
+        tasks_[before].behind = index;
+        continue;
+      }
+      lane.first = index;
+    }
+    make_runnable(id_of(index), t, now);
   }
   fill_mailbox();
 }
@@ -337,19 +347,19 @@ void dispatcher::bury(task_id id, task& t, std::vector<action>& out) {
 }
 
 void dispatcher::finish(task_id id, task& t, steady_time now, std::vector<action>& out) {
-  out.push_back(event_done{t.partition, t.slot, t.event});
-  auto* home = t.home;
-  auto& p = partitions_[t.partition];
+  out.push_back(event_done{t.partition, t.slot, std::move(t.event)});
+  const auto home = t.home;
+  const auto successor = t.behind;
+  auto& lanes = partitions_[t.partition].lanes;
   forget(id, t);
-  if (!home) return;
-  home->tasks.pop_front();
-  if (!home->tasks.empty()) {
-    const auto successor = home->tasks.front();
-    make_runnable(successor, *find(successor), now);
-    fill_mailbox();
-  } else if (home->key) {
-    p.lanes.erase(p.lanes.find(*home->key));
+  if (home == lane_table::none) return;
+  if (successor == no_task) {
+    lanes.remove(home);
+    return;
   }
+  lanes[home].first = successor;
+  make_runnable(id_of(successor), tasks_[successor], now);
+  fill_mailbox();
 }
 
 void dispatcher::published(task_id id, const std::optional<error>& failure, steady_time now,
@@ -445,7 +455,7 @@ std::vector<write_dead_letter> dispatcher::unburied() const {
   std::vector<write_dead_letter> all;
   for (std::uint32_t i = 0; i < tasks_.size(); ++i)
     if (const auto& t = tasks_[i]; t.live && t.at == stage::burying)
-      all.push_back({static_cast<task_id>(t.serial) << 32 | i, t.event, t.why, t.partition});
+      all.push_back({id_of(i), t.event, t.why, t.partition});
   return all;
 }
 
@@ -453,7 +463,7 @@ std::vector<publish_events> dispatcher::unpublished() const {
   std::vector<publish_events> all;
   for (std::uint32_t i = 0; i < tasks_.size(); ++i)
     if (const auto& t = tasks_[i]; t.live && t.at == stage::publishing && !t.publish_due)
-      all.push_back(to_publish(static_cast<task_id>(t.serial) << 32 | i, t));
+      all.push_back(to_publish(id_of(i), t));
   return all;
 }
 

@@ -3,6 +3,7 @@
 #include "engine/core/record.hpp"
 #include "engine/core/time.hpp"
 #include "engine/flow/dead_letter.hpp"
+#include "engine/flow/lane_table.hpp"
 #include "engine/flow/offset_ledger.hpp"
 #include "engine/handler/handler.hpp"
 #include "engine/policy/backoff.hpp"
@@ -15,7 +16,6 @@
 #include <queue>
 #include <random>
 #include <string>
-#include <unordered_map>
 #include <variant>
 #include <vector>
 
@@ -152,10 +152,7 @@ public:
 
 private:
   enum class stage : std::uint8_t { queued, runnable, ready, running, publishing, parked, held, burying };
-  struct lane {
-    std::deque<task_id> tasks; ///< the head is the active one
-    std::optional<std::string> key;
-  };
+  static constexpr std::uint32_t no_task = lane_table::none;
   struct task {
     std::uint32_t serial = 0; ///< upper half of the id, so that a reused place is another task
     bool live = false;
@@ -168,16 +165,16 @@ private:
     bool publish_due = false; ///< waits to repeat its publish
     bool overdue = false;     ///< its call is past the deadline and may never return
     crash_record crashed;
-    steady_time since{};  ///< when it became runnable, last
-    lane* home = nullptr; ///< none: ordered after nothing
+    steady_time since{};                       ///< when it became runnable, last
+    lane_table::index home = lane_table::none; ///< none: ordered after nothing
+    std::uint32_t behind = no_task;            ///< the next one of its lane
     record_ptr event;
     std::vector<outgoing> events;
     failure_record why;
   };
   struct partition_state {
     bool live = false;
-    std::unordered_map<std::string, lane> lanes;
-    lane whole;                   ///< with order_by partition
+    lane_table lanes;
     std::deque<task_id> runnable; ///< without a place in the mailbox yet
     std::size_t tasks = 0;
   };
@@ -189,9 +186,10 @@ private:
 
   [[nodiscard]] const task* find(task_id id) const;
   task* find(task_id id);
-  task_id new_task();
+  [[nodiscard]] task_id id_of(std::uint32_t index) const;
+  std::uint32_t new_task();
   void forget(task_id id, task& t);
-  lane* lane_of(partition_state& p, const record& event);
+  [[nodiscard]] lane_table::index lane_of(partition_state& p, const record& event) const;
   void make_runnable(task_id id, task& t, steady_time now);
   void condemn(task_id id, task& t);
   [[nodiscard]] bool must_wait() const;
@@ -219,9 +217,9 @@ private:
   std::mt19937_64 random_;
   std::vector<task> tasks_;
   std::vector<std::uint32_t> free_;
-  std::deque<partition_state> partitions_; ///< a deque: tasks point to `whole`, which must stay where it is
-  std::deque<task_id> ready_;              ///< the mailbox, and retries that came due
-  std::deque<partition_index> waiting_;    ///< partitions with runnable events beyond the mailbox, in turn
+  std::vector<partition_state> partitions_;
+  std::deque<task_id> ready_;           ///< the mailbox, and retries that came due
+  std::deque<partition_index> waiting_; ///< partitions with runnable events beyond the mailbox, in turn
   std::priority_queue<due_entry, std::vector<due_entry>, std::greater<>> due_;
   std::deque<task_id> held_; ///< dead letters that the flood brake holds back
   steady_time next_burial_{};
