@@ -129,26 +129,24 @@ struct position_lost {
 // supervisor ⇄ worker
 /// One handler call. Shared by the supervisor, the worker and whatever carries the call out.
 struct call {
-  std::uint64_t serial = 0;
+  call(std::shared_ptr<const surroundings> around, unsigned attempt, steady_time deadline,
+       troupe::publisher* out)
+      : context{std::move(around), attempt, deadline, out} {}
+
   std::size_t slot = 0;
   flow::task_id task = 0;
   record_ptr event;
-  std::shared_ptr<troupe::context> context;
+  troupe::context context;
   bool alone = false;             ///< suspected of having killed the process
   std::shared_ptr<void> solitude; ///< held while it runs alone; the supervisor's
-  std::atomic<bool> begun{false}; ///< set by the worker: from here on call_ended comes, whoever dies
+  std::atomic<bool> begun{false}; ///< set by the worker: from here on its answer comes, whoever dies
+  outcome result;                 ///< set before it is put among the ended ones
 };
 struct begin_call {
   std::shared_ptr<call> what;
 };
-struct call_ended {
-  std::size_t slot;
-  std::uint64_t serial;
-  outcome result;
-};
-struct simulated {
-  std::shared_ptr<call> what;
-}; ///< a worker to itself, after the latency
+struct calls_ended {};     ///< from whatever carried a call out: the ended_calls were empty, and are not now
+struct simulations_due {}; ///< from a worker, or itself, after the latency of the first of simulated_calls
 
 // supervisor ⇄ dead_letter_writer
 struct bury {
@@ -319,8 +317,8 @@ TROUPE_MESSAGE(commit_wanted)
 TROUPE_MESSAGE(commit_done)
 TROUPE_MESSAGE(position_lost)
 TROUPE_MESSAGE(begin_call)
-TROUPE_MESSAGE(call_ended)
-TROUPE_MESSAGE(simulated)
+TROUPE_MESSAGE(calls_ended)
+TROUPE_MESSAGE(simulations_due)
 TROUPE_MESSAGE(bury)
 TROUPE_MESSAGE(forget_letters)
 TROUPE_MESSAGE(ingest_request)

@@ -164,7 +164,9 @@ void supervisor_state::check_drained() {
 }
 
 void supervisor_state::take_last_commits() {
-  end_turn(); // what is settled reaches the readers before they are asked
+  for (auto& m : members)
+    hand_over_settled(m); // before they are asked
+  end_turn();
   if (exactly_once) on_commits_ended({exactly_once->give_back_waiting()});
   at = step::committing;
   if (was_lost || uncertain) {
@@ -304,6 +306,20 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
     if (!m.source || m.source == conductor.address()) self->quit(std::move(m.reason));
   });
   return {
+      // CAF compares with one after the other: what comes by the thousand stands first.
+      [this](const calls_ended&) { on_calls_ended(); },
+      [this](const simulations_due&) { on_simulations_due(); },
+      [this](offered& m) {
+        if (m.generation != generation || m.which >= members.size()) return;
+        members[m.which].owed = true;
+        if (!crashed.empty()) mark_crashed(members[m.which].where, m.events);
+        pool->offer(m.which, std::move(m.events), std::chrono::steady_clock::now());
+        after();
+      },
+      [this](const end_of_turn&) {
+        turn_scheduled = false;
+        end_turn();
+      },
       [this](const consumer_opened& m) {
         if (m.failure && m.failure->code != errc::bad_config && shared->started && !stopping) {
           self->delayed_send(self, milliseconds{1000}, try_again{});
@@ -335,13 +351,6 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
           on_readers_gone();
         }
       },
-      [this](offered& m) {
-        if (m.generation != generation || m.which >= members.size()) return;
-        members[m.which].owed = true;
-        if (!crashed.empty()) mark_crashed(members[m.which].where, m.events);
-        pool->offer(m.which, std::move(m.events), std::chrono::steady_clock::now());
-        after();
-      },
       [this](commit_wanted& m) { on_commit_wanted(m); },
       [this](const commits_ended& m) { on_commits_ended(m); },
       [this](const transaction_ended& m) { on_transaction_ended(m); },
@@ -359,7 +368,6 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
         consumer.reset();
         quit_now();
       },
-      [this](call_ended& m) { on_call_ended(m); },
       [this](const published& m) {
         failpoint("published");
         pool->published(m.token, m.failure, std::chrono::steady_clock::now(), wall_ms(), actions);
@@ -375,13 +383,8 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
         pool->tick(std::chrono::steady_clock::now(), actions);
         after();
       },
-      [this](const end_of_turn&) {
-        turn_scheduled = false;
-        end_turn();
-      },
       [this](const commit_tick&) { on_commit_tick(); },
       [this](const deadline_tick&) {
-        deadline_armed = false;
         on_deadlines();
         after();
       },
@@ -389,7 +392,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
         if (m.serial != drain_serial) return;
         if (at == step::draining) {
           for (const auto& x : slots)
-            if (x.calling) x.calling->context->cancel();
+            if (x.calling) x.calling->context.cancel();
           abandoned = pool->running() > 0;
           if (abandoned)
             log::warning("abandoned",

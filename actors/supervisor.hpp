@@ -11,8 +11,6 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/stateful_actor.hpp>
 
-#include <functional>
-#include <queue>
 #include <set>
 
 namespace troupe::actors {
@@ -35,11 +33,12 @@ struct supervisor_state {
 
   struct member { ///< one assigned partition
     topic_partition where;
-    caf::actor reader; ///< none: it died
-    actors::settled settled;
-    bool owed = false;      ///< its reader waits for more_wanted
-    bool last_out = false;  ///< its last commit waits for an answer
-    bool owes_last = false; ///< its last commit was asked for
+    caf::actor reader;             ///< none: it died
+    actors::settled settled;       ///< not handed to the reader yet
+    std::size_t settled_bytes = 0; ///< of those events
+    bool owed = false;             ///< its reader waits for more_wanted
+    bool last_out = false;         ///< its last commit waits for an answer
+    bool owes_last = false;        ///< its last commit was asked for
     std::int64_t behind_ms = -1;
     bool dirty = false;                     ///< has something to commit
     std::optional<std::int64_t> committing; ///< what the reader's commit under way says
@@ -84,12 +83,18 @@ struct supervisor_state {
   void add_slot();
   void retire(std::size_t index);
   void pump();
-  void start(const flow::call_handler& next, std::size_t index, std::shared_ptr<void> solitude);
+  void start(const flow::call_handler& next, std::size_t index, std::shared_ptr<void> solitude,
+             steady_time now);
   void mark_crashed(const topic_partition& where, std::vector<flow::admitted>& events) const;
   void forget_crashes(const topic_partition& where, std::int64_t committed);
-  void on_call_ended(call_ended& m);
+  void on_calls_ended();
+  void on_simulations_due();
+  void end_call(const std::shared_ptr<call>& which, outcome result, steady_time now, std::int64_t wall);
+  void release(std::size_t index);
+  void arm_deadline(steady_time due, steady_time now);
   void on_worker_down(std::size_t index);
   void on_deadlines();
+  void overrun(const std::shared_ptr<call>& late, steady_time now);
   void perform(std::vector<flow::action>& actions);
   std::optional<error> address(std::vector<outgoing>& events);
   void hold(const flow::publish_events& what);
@@ -99,11 +104,15 @@ struct supervisor_state {
   void tell(const flow::notice& what);
   void tell_dead(const record& event, const flow::failure_record& why);
   void after();
+  void note_settled(const flow::event_done& what);
+  void hand_over_settled(member& of);
   void end_turn();
   void arm_tick();
   void spawn_writer();
   void reload(const config::actor& next);
-  [[nodiscard]] std::size_t busy_slots() const;
+  [[nodiscard]] std::size_t busy_slots() const { return calling - hung; }
+  [[nodiscard]] std::size_t occupied_slots() const { return slots.size() - vacant; }
+  [[nodiscard]] std::size_t slots_in_use() const { return occupied_slots() - hung; }
   [[nodiscard]] flow::dispatch_rules rules() const;
 
   caf::event_based_actor* self;
@@ -144,18 +153,12 @@ struct supervisor_state {
   std::shared_ptr<executor> threads;
   std::vector<slot> slots;
   std::vector<std::size_t> idle;
-  std::uint64_t serials = 0;
-  struct overdue {
-    steady_time at;
-    std::size_t slot;
-    std::uint64_t serial;
-    bool operator>(const overdue& other) const { return at > other.at; }
-  };
-  std::priority_queue<overdue, std::vector<overdue>, std::greater<>> deadlines;
+  std::size_t calling = 0, hung = 0, vacant = 0; ///< slots, of each kind
+  std::vector<std::shared_ptr<call>> burst;      ///< of calls that ended; empty between messages
   policy::restart_budget budget{100, milliseconds{60'000}};
   std::vector<flow::action> actions;
-  bool turn_scheduled = false, commit_armed = false, deadline_armed = false, solitude_awaited = false;
-  std::optional<steady_time> tick_armed;
+  bool turn_scheduled = false, commit_armed = false, solitude_awaited = false;
+  std::optional<steady_time> tick_armed, deadline_armed;
 
   struct counters {
     metrics::counter *ok, *retry, *dead, *rebalances, *commits_ok, *commits_failed;

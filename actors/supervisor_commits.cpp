@@ -134,8 +134,11 @@ void supervisor_state::arm_commit() {
 void supervisor_state::on_commit_tick() {
   commit_armed = false;
   if (at != step::running) return;
-  for (auto& p : members)
-    if (std::exchange(p.dirty, false) && p.reader) self->send(p.reader, commit_due{false});
+  for (auto& p : members) {
+    if (!std::exchange(p.dirty, false) || !p.reader) continue;
+    hand_over_settled(p);
+    self->send(p.reader, commit_due{false});
+  }
 }
 
 } // namespace troupe::actors

@@ -11,6 +11,8 @@ namespace troupe::actors {
 namespace {
 
 constexpr std::size_t longest_topic = 249;
+/// So much of a partition's window may be settled without its reader knowing.
+constexpr std::size_t settled_share = 16;
 
 flow::ordering order_of(config::order_by by) {
   switch (by) {
@@ -72,6 +74,7 @@ void supervisor_state::set_up_pool() {
   route->group = spec.consume.group;
   route->under_way = shared->calls_of(who);
   route->supervisor = caf::actor_cast<caf::actor>(self);
+  route->ended = std::make_shared<ended_calls>(route->supervisor);
   if (const auto* named = std::get_if<config::named_handler>(&spec.handler))
     route->how = call_route::by_function{*shared->handlers.find(named->name), threads},
     route->journal = shared->calls(); // other calls cannot kill the process
@@ -79,7 +82,8 @@ void supervisor_state::set_up_pool() {
     route->how =
         call_route::by_http{http::parse_url(http->url).value(), spec.publish.has_value(), &shared->http};
   else
-    route->how = std::get<config::simulate_handler>(spec.handler);
+    route->how = call_route::by_simulation{std::get<config::simulate_handler>(spec.handler),
+                                           std::make_shared<simulated_calls>()};
   resize(spec.pool.workers);
   if (spec.guarantee == config::guarantee::at_least_once) spawn_writer();
 }
@@ -89,15 +93,13 @@ void supervisor_state::spawn_writer() {
                                                      caf::actor_cast<caf::actor>(self), actor.name);
 }
 
-std::size_t supervisor_state::busy_slots() const {
-  return static_cast<std::size_t>(
-      std::count_if(slots.begin(), slots.end(), [](const slot& s) { return s.calling && !s.hung; }));
-}
-
 void supervisor_state::add_slot() {
   auto index = static_cast<std::size_t>(
       std::find_if(slots.begin(), slots.end(), [](const slot& s) { return s.vacant; }) - slots.begin());
-  if (index == slots.size()) slots.emplace_back();
+  if (index == slots.size())
+    slots.emplace_back();
+  else
+    --vacant;
   slots[index] = {};
   slots[index].worker = self->spawn<caf::linked + caf::monitored>(worker, route);
   idle.push_back(index);
@@ -109,24 +111,27 @@ void supervisor_state::retire(std::size_t index) {
   self->demonitor(leaving);
   self->send(leaving, stop_order{});
   s.vacant = true;
+  ++vacant;
+}
+
+/// A slot's call has ended: it is free, or one too many.
+void supervisor_state::release(std::size_t index) {
+  if (slots_in_use() > spec.pool.workers)
+    retire(index);
+  else
+    idle.push_back(index);
 }
 
 void supervisor_state::resize(unsigned workers) {
   spec.pool.workers = workers;
-  const auto in_use = [&] {
-    return static_cast<unsigned>(
-        std::count_if(slots.begin(), slots.end(), [](const slot& s) { return !s.vacant && !s.hung; }));
-  };
-  while (in_use() < workers)
+  while (slots_in_use() < workers)
     add_slot();
   // The busy ones beyond it retire when their call ends.
-  while (in_use() > workers && !idle.empty()) {
+  while (slots_in_use() > workers && !idle.empty()) {
     retire(idle.back());
     idle.pop_back();
   }
-  const auto total = static_cast<std::size_t>(
-      std::count_if(slots.begin(), slots.end(), [](const slot& s) { return !s.vacant; }));
-  threads->change(total);
+  threads->change(occupied_slots());
 }
 
 void supervisor_state::pump() {
@@ -144,63 +149,84 @@ void supervisor_state::pump() {
     if (!next) return;
     const auto index = idle.back();
     idle.pop_back();
-    start(*next, index, std::move(solitude));
+    start(*next, index, std::move(solitude), now);
   }
 }
 
 void supervisor_state::start(const flow::call_handler& next, std::size_t index,
-                             std::shared_ptr<void> solitude) {
+                             std::shared_ptr<void> solitude, steady_time now) {
   auto& s = slots[index];
-  const auto now = std::chrono::steady_clock::now();
-  s.calling = std::make_shared<call>();
-  s.calling->serial = ++serials;
+  const auto deadline = now + spec.deadline;
+  s.calling = std::make_shared<call>(around, next.attempt, deadline, shared->publisher.load());
   s.calling->slot = index;
   s.calling->task = next.id;
   s.calling->event = next.event;
   s.calling->alone = next.alone;
   s.calling->solitude = std::move(solitude);
-  s.calling->context =
-      std::make_shared<context>(around, next.attempt, now + spec.deadline, shared->publisher.load());
   s.since = now;
+  ++calling;
   count.waited->observe(seconds(now - next.since));
   self->send(s.worker, begin_call{s.calling});
-  deadlines.push({now + spec.deadline, index, s.calling->serial});
-  if (!deadline_armed) {
-    deadline_armed = true;
-    self->delayed_send(self, spec.deadline, deadline_tick{});
-  }
+  // Others end at their deadline by themselves.
+  if (std::holds_alternative<call_route::by_function>(route->how)) arm_deadline(deadline, now);
 }
 
-void supervisor_state::on_call_ended(call_ended& m) {
-  auto& s = slots[m.slot];
-  if (!s.calling || s.calling->serial != m.serial) return; // an answer after its deadline
+void supervisor_state::arm_deadline(steady_time due, steady_time now) {
+  if (deadline_armed && *deadline_armed <= due) return;
+  deadline_armed = due;
+  self->delayed_send(self, std::max(due - now, steady_time::duration{milliseconds{1}}), deadline_tick{});
+}
+
+/// All that have ended since the last look. What follows is carried out once for all of them.
+void supervisor_state::on_calls_ended() {
+  route->ended->take(burst);
   const auto now = std::chrono::steady_clock::now();
-  const auto ended = std::exchange(s.calling, nullptr);
-  count.duration->observe(seconds(now - s.since));
-  if (s.orphaned) {
-    pool->worker_died(ended->task, now, wall_ms(), actions);
-  } else {
-    if (std::exchange(s.hung, false)) {
-      log::info("hung_handler_returned", "a handler came back after its deadline; the event is tried again",
-                {{"actor", actor.name}, {"event_id", ended->event->id()}});
-      m.result = outcome::transient("deadline exceeded", "deadline");
-    }
-    if (m.result.kind == verdict::success && !spec.publish &&
-        std::any_of(m.result.events.begin(), m.result.events.end(),
-                    [](const outgoing& e) { return e.topic.empty(); }))
-      m.result = outcome::permanent(
-          "the handler returned an event without a topic, and the actor has no `publish`", "no_topic");
-    if (m.result.kind == verdict::success) count.ok->add();
-    pool->called(ended->task, std::move(m.result), now, wall_ms(), actions);
-  }
-  s.orphaned = false;
-  const auto in_use = static_cast<unsigned>(
-      std::count_if(slots.begin(), slots.end(), [](const slot& x) { return !x.vacant && !x.hung; }));
-  if (in_use > spec.pool.workers)
-    retire(m.slot);
-  else
-    idle.push_back(m.slot);
+  const auto wall = wall_ms();
+  for (const auto& one : burst)
+    end_call(one, std::move(one->result), now, wall);
+  burst.clear();
   after();
+}
+
+void supervisor_state::on_simulations_due() {
+  const auto& by = std::get<call_route::by_simulation>(route->how);
+  const auto now = std::chrono::steady_clock::now();
+  const auto wall = wall_ms();
+  const auto next = by.calls->take(now, burst);
+  for (const auto& one : burst)
+    end_call(one, end_simulated(by.as, *one), now, wall);
+  burst.clear();
+  if (next) self->delayed_send(self, *next - now, simulations_due{});
+  after();
+}
+
+void supervisor_state::end_call(const std::shared_ptr<call>& which, outcome result, steady_time now,
+                                std::int64_t wall) {
+  auto& s = slots[which->slot];
+  if (s.calling != which) return; // an answer after its deadline
+  s.calling = nullptr;
+  --calling;
+  which->solitude.reset(); // whoever still keeps its context must not keep this
+  count.duration->observe(seconds(now - s.since));
+  const bool was_hung = std::exchange(s.hung, false);
+  if (was_hung) --hung;
+  if (std::exchange(s.orphaned, false)) {
+    pool->worker_died(which->task, now, wall, actions);
+  } else {
+    if (was_hung) {
+      log::info("hung_handler_returned", "a handler came back after its deadline; the event is tried again",
+                {{"actor", actor.name}, {"event_id", which->event->id()}});
+      result = outcome::transient("deadline exceeded", "deadline");
+    }
+    if (result.kind == verdict::success && !spec.publish &&
+        std::any_of(result.events.begin(), result.events.end(),
+                    [](const outgoing& e) { return e.topic.empty(); }))
+      result = outcome::permanent(
+          "the handler returned an event without a topic, and the actor has no `publish`", "no_topic");
+    if (result.kind == verdict::success) count.ok->add();
+    pool->called(which->task, std::move(result), now, wall, actions);
+  }
+  release(which->slot);
 }
 
 void supervisor_state::on_worker_down(std::size_t index) {
@@ -218,52 +244,55 @@ void supervisor_state::on_worker_down(std::size_t index) {
   if (s.calling->begun.load()) {
     // The call goes on without its worker: the key is free only when it has ended.
     s.orphaned = true;
-    s.calling->context->cancel();
+    s.calling->context.cancel();
     return;
   }
   const auto lost = std::exchange(s.calling, nullptr);
+  --calling;
+  lost->solitude.reset();
   pool->worker_died(lost->task, now, wall_ms(), actions);
   idle.push_back(index);
   after();
 }
 
+/// Looks at all slots, which is seldom: at most once for each deadline that was the earliest.
 void supervisor_state::on_deadlines() {
   const auto now = std::chrono::steady_clock::now();
-  while (!deadlines.empty() && deadlines.top().at <= now) {
-    const auto late = deadlines.top();
-    deadlines.pop();
-    auto& s = slots[late.slot];
-    if (!s.calling || s.calling->serial != late.serial || s.hung) continue;
-    const auto* function = std::get_if<call_route::by_function>(&route->how);
-    if (!function) continue; // those calls end at their deadline by themselves
-    s.calling->context->cancel();
-    if (!route->blocking()) {
-      call_ended answer{late.slot, late.serial, outcome::transient("deadline exceeded", "deadline")};
-      on_call_ended(answer);
-      continue;
-    }
-    s.hung = true;
-    s.calling->solitude.reset();
-    pool->overdue(s.calling->task, now);
-    log::error("handler_hangs", "a handler is past its deadline and blocks its thread and its key",
-               {{"actor", actor.name},
-                {"event_id", s.calling->event->id()},
-                {"attempt", static_cast<std::int64_t>(s.calling->context->attempt())},
-                {"deadline_ms", static_cast<std::int64_t>(spec.deadline.count())}});
-    const auto total = static_cast<unsigned>(
-        std::count_if(slots.begin(), slots.end(), [](const slot& x) { return !x.vacant; }));
-    if (total < spec.pool.max_workers) {
-      resize(spec.pool.workers);
-    } else {
-      self->send(conductor, gave_up{actor.name, "handlers hang and max_workers threads are in use", 70});
-    }
+  if (deadline_armed && *deadline_armed <= now) deadline_armed.reset();
+  const auto count_before = slots.size(); // those that are added have no call
+  std::optional<steady_time> next;
+  for (std::size_t i = 0; i < count_before; ++i) {
+    const auto one = slots[i].calling;
+    if (!one || slots[i].hung) continue;
+    const auto deadline = one->context.deadline();
+    if (deadline <= now)
+      overrun(one, now);
+    else
+      next = next ? std::min(*next, deadline) : deadline;
   }
-  if (!deadlines.empty() && !deadline_armed) {
-    deadline_armed = true;
-    self->delayed_send(
-        self, std::max(deadlines.top().at - now, steady_time::duration{std::chrono::milliseconds{1}}),
-        deadline_tick{});
+  if (next) arm_deadline(*next, now);
+}
+
+/// A call of a C++ function is past its deadline.
+void supervisor_state::overrun(const std::shared_ptr<call>& late, steady_time now) {
+  late->context.cancel();
+  if (!route->blocking()) {
+    end_call(late, outcome::transient("deadline exceeded", "deadline"), now, wall_ms());
+    return;
   }
+  slots[late->slot].hung = true;
+  ++hung;
+  late->solitude.reset();
+  pool->overdue(late->task, now);
+  log::error("handler_hangs", "a handler is past its deadline and blocks its thread and its key",
+             {{"actor", actor.name},
+              {"event_id", late->event->id()},
+              {"attempt", static_cast<std::int64_t>(late->context.attempt())},
+              {"deadline_ms", static_cast<std::int64_t>(spec.deadline.count())}});
+  if (occupied_slots() < spec.pool.max_workers)
+    resize(spec.pool.workers);
+  else
+    self->send(conductor, gave_up{actor.name, "handlers hang and max_workers threads are in use", 70});
 }
 
 void supervisor_state::mark_crashed(const topic_partition& where, std::vector<flow::admitted>& events) const {
@@ -302,6 +331,8 @@ void supervisor_state::forget_crashes(const topic_partition& where, std::int64_t
 }
 
 void supervisor_state::perform(std::vector<flow::action>& todo) {
+  if (todo.empty()) return;
+  const auto wall = wall_ms();
   for (std::size_t i = 0; i < todo.size(); ++i) { // what is held back is done at once, which may add to it
     const auto a = std::move(todo[i]);
     if (const auto* p = std::get_if<flow::publish_events>(&a)) {
@@ -316,15 +347,10 @@ void supervisor_state::perform(std::vector<flow::action>& todo) {
       else
         ask_bury(*d);
     } else if (const auto* done = std::get_if<flow::event_done>(&a)) {
-      auto& of = members[done->partition].settled;
-      of.slots.push_back(done->slot);
-      if (exactly_once) of.held_bytes.push_back(exactly_once->bytes_of(*done));
-      if (!crashed.empty())
-        if (const auto was = crashed.find(place_of(spec.consume.group, *done->event)); was != crashed.end())
-          was->second.done = true;
+      note_settled(*done);
       if (done->event->timestamp_ms >= 0)
-        count.age->observe(
-            static_cast<double>(std::max<std::int64_t>(0, wall_ms() - done->event->timestamp_ms)) / 1000);
+        count.age->observe(static_cast<double>(std::max<std::int64_t>(0, wall - done->event->timestamp_ms)) /
+                           1000);
     } else if (const auto* n = std::get_if<flow::notice>(&a)) {
       tell(*n);
     }
@@ -434,25 +460,45 @@ void supervisor_state::after() {
   check_drained();
 }
 
+void supervisor_state::note_settled(const flow::event_done& what) {
+  auto& of = members[what.partition];
+  of.settled.slots.push_back(what.slot);
+  of.settled_bytes += what.event->bytes();
+  if (exactly_once) {
+    of.settled.held_bytes.push_back(exactly_once->bytes_of(what));
+    of.settled_bytes += of.settled.held_bytes.back();
+  }
+  if (crashed.empty()) return;
+  if (const auto was = crashed.find(place_of(spec.consume.group, *what.event)); was != crashed.end())
+    was->second.done = true;
+}
+
+void supervisor_state::hand_over_settled(member& of) {
+  if (of.settled.slots.empty()) return;
+  auto done = std::exchange(of.settled, {});
+  of.settled_bytes = 0;
+  if (of.reader) self->send(of.reader, std::move(done));
+}
+
 /// Once per burst of messages rather than per event: settled offsets to the readers, commits to Kafka,
-/// gauges.
+/// gauges. A reader needs to know only for its commits: when one is due, or when it would commit early
+/// because much of its window is used. Until then a few wait here.
 void supervisor_state::end_turn() {
   for (auto& m : members) {
     if (m.settled.slots.empty()) continue;
-    auto done = std::exchange(m.settled, {});
-    if (m.reader) self->send(m.reader, std::move(done));
     m.dirty = true;
     arm_commit();
+    if (m.settled.slots.size() >= spec.consume.window / settled_share ||
+        m.settled_bytes >= spec.consume.window_bytes / settled_share)
+      hand_over_settled(m);
   }
   if (at != step::leaving) send_commits();
-  const auto busy = busy_slots();
-  count.busy->set(static_cast<double>(busy));
+  count.busy->set(static_cast<double>(busy_slots()));
   count.free->set(static_cast<double>(idle.size()));
   count.mailbox->set(static_cast<double>(pool->mailbox()));
   count.breaker_open->set(pool->breaker_closed() ? 0 : 1);
   count.paused->set(pool->breaker_closed() ? 0 : 1);
-  count.hung->set(
-      static_cast<double>(std::count_if(slots.begin(), slots.end(), [](const slot& s) { return s.hung; })));
+  count.hung->set(static_cast<double>(hung));
 }
 
 void supervisor_state::arm_tick() {

@@ -128,13 +128,11 @@ inline std::shared_ptr<call> call_of(std::string key, std::optional<std::string>
   event->offset = 17;
   event->key = std::move(key);
   event->value = std::move(value);
-  auto made = std::make_shared<call>();
-  made->serial = 41;
+  auto made =
+      std::make_shared<call>(std::make_shared<const surroundings>(surroundings{"billing", {}, nullptr}),
+                             attempt, std::chrono::steady_clock::now() + deadline, nullptr);
   made->slot = 2;
   made->event = std::move(event);
-  made->context =
-      std::make_shared<context>(std::make_shared<const surroundings>(surroundings{"billing", {}, nullptr}),
-                                attempt, std::chrono::steady_clock::now() + deadline, nullptr);
   return made;
 }
 
