@@ -294,7 +294,7 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
     publish_key.emplace(std::span{&key, 1});
   }
   seat = {
-      shared, caf::actor_cast<caf::actor>(self), actor.name, spec.consume, spec.dlq, std::size_t{64} << 20,
+      shared, caf::actor_cast<caf::actor>(self), actor.name, spec.consume, spec.dlq, std::size_t{12} << 20,
       false};
   born = std::chrono::steady_clock::now();
   set_up_pool();
