@@ -4,39 +4,22 @@
 // find: lines `total PATH COUNT` and `minute MINUTE PATH COUNT`. Event times begin at FIRST_SECOND (since the
 // epoch) and take ten minutes, however many events there are. The same arguments make the same events.
 
+#include "bench/page_views.hpp"
+
 #include <librdkafka/rdkafka.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <functional>
 #include <map>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace {
-
-constexpr std::int64_t seconds_covered = 600;
-constexpr std::uint64_t sessions = 100'000;
-
-/// splitmix64
-class random_numbers {
-public:
-  std::uint64_t next() {
-    auto z = (state_ += 0x9E3779B97F4A7C15ULL);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
-  double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
-
-private:
-  std::uint64_t state_ = 42;
-};
 
 [[noreturn]] void fail(const std::string& why) {
   std::fprintf(stderr, "bench_fill: %s\n", why.c_str());
@@ -77,41 +60,18 @@ int main(int argc, char** argv) {
   rd_kafka_t* producer = open_producer(argv[1]);
   rd_kafka_topic_t* topic = rd_kafka_topic_new(producer, argv[2], nullptr);
 
-  random_numbers random;
-  std::map<std::string, std::vector<std::uint64_t>> by_minute;
-  std::array<char, 512> value{};
-  std::array<char, 32> second{}, key{};
+  bench::page_views views{events, paths, first_second};
+  std::map<std::string, std::vector<std::uint64_t>, std::less<>> by_minute;
   std::uint64_t bytes = 0;
-  std::time_t shown = -1;
-  std::vector<std::uint64_t>* counts = nullptr;
   for (std::uint64_t i = 0; i < events; ++i) {
-    const double elapsed = static_cast<double>(i) / static_cast<double>(events) * seconds_covered;
-    const auto now = first_second + static_cast<std::time_t>(elapsed);
-    if (now != shown) {
-      shown = now;
-      std::tm parts{};
-      gmtime_r(&now, &parts);
-      std::strftime(second.data(), second.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-      counts = &by_minute[std::string{second.data(), 16}];
-      counts->resize(paths);
-    }
-    const auto session = random.below(sessions);
-    // A few pages are seen often, most rarely.
-    const double u = random.unit();
-    const auto path = std::min(paths - 1, static_cast<std::size_t>(u * u * static_cast<double>(paths)));
-    const auto kind = random.below(10);
-    const char* type = kind < 8 ? "page_view" : kind == 8 ? "click" : "search";
-    if (kind < 8) ++(*counts)[path];
-    const int key_size =
-        std::snprintf(key.data(), key.size(), "session-%06llu", static_cast<unsigned long long>(session));
-    const int size = std::snprintf(
-        value.data(), value.size(),
-        R"({"type":"%s","user_id":"user-%06llu","session_id":"%s","payload":{"path":"/products/item-%04zu","referrer":"https://search.example/items"},"timestamp":"%s.%09lluZ"})",
-        type, static_cast<unsigned long long>(session * 7 % 1'000'000), key.data(), path, second.data(),
-        static_cast<unsigned long long>(random.below(1'000'000'000)));
-    bytes += static_cast<std::uint64_t>(size);
-    while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY, value.data(),
-                            static_cast<std::size_t>(size), key.data(), static_cast<std::size_t>(key_size),
+    views.next();
+    auto counts = by_minute.find(views.minute());
+    if (counts == by_minute.end()) counts = by_minute.emplace(views.minute(), paths).first;
+    if (views.counts()) ++counts->second[views.path()];
+    const auto key = views.key(), value = views.value();
+    bytes += value.size();
+    while (rd_kafka_produce(topic, RD_KAFKA_PARTITION_UA, RD_KAFKA_MSG_F_COPY,
+                            const_cast<char*>(value.data()), value.size(), key.data(), key.size(),
                             nullptr) != 0) {
       if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
         fail(rd_kafka_err2str(rd_kafka_last_error()));
