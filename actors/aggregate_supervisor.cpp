@@ -9,9 +9,15 @@
 namespace troupe::actors {
 namespace {
 
-constexpr std::size_t batch_size = 2000;
-/// Events handed to the aggregators and not counted yet: enough to keep two threads busy.
-constexpr std::size_t most_in_flight = 4 * batch_size;
+/// What an aggregator gets at once: of a size that stays in the processor's caches on its way.
+constexpr std::size_t block_bytes = std::size_t{256} << 10;
+/// With so much handed over and not counted nothing more is read: enough to keep all threads busy. One
+/// reading brings what librdkafka fetched ahead, so that this and its budget bound what lies in the process.
+constexpr std::size_t most_in_flight = std::size_t{2} << 20;
+/// What librdkafka may fetch ahead.
+constexpr std::size_t prefetch = std::size_t{4} << 20;
+/// Blocks kept for the next reading.
+constexpr std::size_t most_spare = 16;
 constexpr milliseconds commit_every{1000};
 constexpr milliseconds goodbye{2000};
 
@@ -40,6 +46,7 @@ void aggregate_supervisor_state::on_positions(const positions_found& m) {
   ledger = m.ledger;
   members.clear();
   which_of.clear();
+  last_member = nullptr;
   blocked = in_flight = 0;
   std::vector<topic_partition> where;
   std::vector<kafka::position> start;
@@ -60,7 +67,7 @@ void aggregate_supervisor_state::on_positions(const positions_found& m) {
                           {spec.flush_every, spec.flush_max_keys}};
     origins[p.where] = m.origins[i];
     members.push_back({p.where, self->spawn<caf::linked + caf::monitored>(aggregator, std::move(birth)),
-                       m.origins[i], false, false});
+                       m.origins[i], m.read_from[i], nullptr, false, false});
     ++alive;
     where.push_back(p.where);
     start.push_back({p.where, m.read_from[i]});
@@ -79,54 +86,65 @@ void aggregate_supervisor_state::on_positions(const positions_found& m) {
 
 void aggregate_supervisor_state::read() {
   if (at != step::running || !queue || blocked > 0 || in_flight >= most_in_flight) return;
-  batch.clear();
-  unread = queue.read(batch, batch_size) == batch_size;
-  if (!batch.empty()) hand_over(batch);
-  if (unread) self->send(self, queue_woke{});
+  unread = false;
+  queue.read_all([this](const kafka::message& m) { take(m); });
+  for (auto& m : members)
+    if (m.block) hand_over(m);
+  if (!suspects.empty()) drain(drain_for::restart);
 }
 
-void aggregate_supervisor_state::hand_over(std::vector<kafka::message>& events) {
-  std::vector<std::shared_ptr<std::vector<kafka::message>>> by_member(members.size());
-  std::pair<const void*, std::int32_t> last{};
-  std::size_t which = 0;
-  for (auto& m : events) {
-    const std::pair key{m.topic_handle(), m.partition()};
-    if (key != last) { // a fetch brings long runs of one partition
-      auto at_key = which_of.find(key);
-      if (at_key == which_of.end()) {
-        const topic_partition where{m.topic(), m.partition()};
-        const auto found =
-            std::find_if(members.begin(), members.end(), [&](const member& x) { return x.where == where; });
-        if (found == members.end()) continue;
-        at_key = which_of.emplace(key, static_cast<std::size_t>(found - members.begin())).first;
-      }
-      last = key;
-      which = at_key->second;
-    }
-    if (!m.is_event()) {
-      const auto why = m.failure();
-      if (why.code == errc::conflict) {
-        suspects.insert(members[which].where);
-        continue;
-      }
-      log::warning("partition_trouble", why.detail,
-                   {{"actor", actor.name}, {"topic", members[which].where.topic}});
-      continue;
-    }
-    auto& part = by_member[which];
-    if (!part) {
-      part = std::make_shared<std::vector<kafka::message>>();
-      part->reserve(events.size());
-    }
-    part->push_back(std::move(m));
+void aggregate_supervisor_state::take(const kafka::message& m) {
+  auto* to = member_of(m);
+  if (!to) return;
+  if (!m.is_event()) return not_an_event(m, *to);
+  if (m.offset() < to->next || !to->aggregator) return; // the broker sends whole batches
+  to->next = m.offset() + 1;
+  if (!to->block) to->block = empty_block();
+  auto& block = *to->block;
+  block.next = to->next;
+  block.newest_ms = m.timestamp_ms();
+  if (!m.has_value()) {
+    ++block.tombstones;
+    return;
   }
-  events.clear();
-  for (std::size_t i = 0; i < by_member.size(); ++i) {
-    if (!by_member[i] || !members[i].aggregator) continue;
-    in_flight += by_member[i]->size();
-    self->send(members[i].aggregator, count_batch{std::move(by_member[i])});
+  block.events.add(m.value());
+  if (record_time) block.timestamps_ms.push_back(block.newest_ms);
+  if (block.events.bytes() >= block_bytes) hand_over(*to);
+}
+
+aggregate_supervisor_state::member* aggregate_supervisor_state::member_of(const kafka::message& m) {
+  const std::pair key{m.topic_handle(), m.partition()};
+  if (key == last_key && last_member) return last_member; // a fetch brings long runs of one partition
+  auto at_key = which_of.find(key);
+  if (at_key == which_of.end()) {
+    const topic_partition where{m.topic(), m.partition()};
+    const auto found =
+        std::find_if(members.begin(), members.end(), [&](const member& x) { return x.where == where; });
+    if (found == members.end()) return nullptr;
+    at_key = which_of.emplace(key, static_cast<std::size_t>(found - members.begin())).first;
   }
-  if (!suspects.empty()) drain(drain_for::restart);
+  last_key = key;
+  return last_member = &members[at_key->second];
+}
+
+void aggregate_supervisor_state::not_an_event(const kafka::message& m, const member& of) {
+  const auto why = m.failure();
+  if (why.code == errc::conflict)
+    suspects.insert(of.where);
+  else
+    log::warning("partition_trouble", why.detail, {{"actor", actor.name}, {"topic", of.where.topic}});
+}
+
+std::shared_ptr<event_block> aggregate_supervisor_state::empty_block() {
+  if (spare.empty()) return std::make_shared<event_block>();
+  auto block = std::move(spare.back());
+  spare.pop_back();
+  return block;
+}
+
+void aggregate_supervisor_state::hand_over(member& to) {
+  in_flight += to.block->events.bytes();
+  self->send(to.aggregator, count_batch{std::exchange(to.block, nullptr)});
 }
 
 void aggregate_supervisor_state::commit(std::size_t which, std::int64_t position) {
@@ -176,6 +194,7 @@ void aggregate_supervisor_state::leave() {
 
 void aggregate_supervisor_state::on_gone() {
   members.clear();
+  last_member = nullptr;
   ++generation;
   const auto why = std::exchange(purpose, drain_for::none);
   if (why == drain_for::restart) {
@@ -227,10 +246,9 @@ caf::behavior aggregate_supervisor_state::make_behavior(services* s, config::act
             spec.per_minute ? spec.per_minute->into : std::string{},
             spec.per_minute ? spec.per_minute->keep : milliseconds{0},
             spec.event_time};
+  record_time = counts.uses_record_time();
   store = std::make_shared<aggregate::count_store>(shared->redis, shared->settings.app, spec.consume.group);
-  seat = {
-      shared, caf::actor_cast<caf::actor>(self), actor.name, spec.consume, std::nullopt, std::size_t{8} << 20,
-      true};
+  seat = {shared, caf::actor_cast<caf::actor>(self), actor.name, spec.consume, std::nullopt, prefetch, true};
   auto& m = shared->metrics;
   rebalances = &m.counter("troupe_rebalances_total", {{"group", spec.consume.group}});
   commits_ok = &m.counter("troupe_offset_commits_total", {{"group", spec.consume.group}, {"result", "ok"}});
@@ -289,8 +307,16 @@ caf::behavior aggregate_supervisor_state::make_behavior(services* s, config::act
         read();
       },
       [this](const batch_counted& b) {
+        auto& block = *b.block;
+        const auto bytes = block.events.bytes();
+        if (spare.size() < most_spare && block.events.capacity() <= 2 * block_bytes) {
+          block.events.clear();
+          block.timestamps_ms.clear();
+          block.tombstones = 0;
+          spare.push_back(b.block);
+        }
         if (b.generation != generation) return;
-        in_flight -= std::min(in_flight, b.events);
+        in_flight -= std::min(in_flight, bytes);
         if (unread) read();
       },
       [this](const counting_blocked& b) {

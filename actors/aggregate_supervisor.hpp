@@ -26,7 +26,9 @@ struct aggregate_supervisor_state {
   struct member {
     topic_partition where;
     caf::actor aggregator;
-    std::int64_t origin = 0; ///< where counting began, for a rebuild
+    std::int64_t origin = 0;            ///< where counting began, for a rebuild
+    std::int64_t next = 0;              ///< where to read on
+    std::shared_ptr<event_block> block; ///< being filled
     bool blocked = false;
     bool last_done = false;
   };
@@ -34,7 +36,11 @@ struct aggregate_supervisor_state {
   void find();
   void on_positions(const positions_found& m);
   void read();
-  void hand_over(std::vector<kafka::message>& batch);
+  void take(const kafka::message& m);
+  member* member_of(const kafka::message& m);
+  void not_an_event(const kafka::message& m, const member& of);
+  void hand_over(member& to);
+  std::shared_ptr<event_block> empty_block();
   void commit(std::size_t which, std::int64_t position);
   void drain(drain_for why);
   void check_flushed();
@@ -53,7 +59,8 @@ struct aggregate_supervisor_state {
   std::shared_ptr<aggregate::count_store> store;
   std::shared_ptr<kafka::consumer> consumer;
   kafka::message_queue queue;
-  std::vector<kafka::message> batch;
+  std::vector<std::shared_ptr<event_block>> spare; ///< blocks to fill
+  bool record_time = false;                        ///< it tells the minute
 
   std::uint32_t generation = 0;
   std::vector<kafka::committed> assignment;
@@ -62,7 +69,10 @@ struct aggregate_supervisor_state {
   std::string ledger;
   std::vector<member> members;
   std::map<std::pair<const void*, std::int32_t>, std::size_t> which_of; ///< by topic handle and partition
-  std::size_t alive = 0, in_flight = 0, blocked = 0;
+  std::pair<const void*, std::int32_t> last_key{};                      ///< of the message before
+  member* last_member = nullptr;
+  std::size_t alive = 0, blocked = 0;
+  std::size_t in_flight = 0; ///< bytes handed over and not counted
   step at = step::leaving;
   drain_for purpose = drain_for::none;
   std::uint64_t drain_serial = 0;

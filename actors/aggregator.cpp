@@ -17,39 +17,17 @@ constexpr policy::retry_rules resend{.attempts = 1,
 
 }
 
-void aggregator_state::count(std::vector<kafka::message>& events) {
-  const bool record_time = tally->uses_record_time();
-  std::uint64_t seen = 0, yes = 0, unusable = 0, no_time = 0, ahead = 0, late = 0;
+void aggregator_state::count(event_block& block) {
+  const auto seen = block.events.size() + block.tombstones;
   tally->set_now(wall_ms());
-  for (const auto& m : events) {
-    if (m.offset() < next) continue; // the broker sends whole batches
-    next = m.offset() + 1;
-    ++seen;
-    // Null is a tombstone: nothing to count, and no JSON either.
-    switch (m.has_value() ? tally->count(m.value(), record_time ? m.timestamp_ms() : -1)
-                          : aggregate::counted::unusable) {
-    case aggregate::counted::yes:
-      ++yes;
-      break;
-    case aggregate::counted::no_time:
-      ++yes, ++no_time;
-      break;
-    case aggregate::counted::ahead:
-      ++yes, ++ahead;
-      break;
-    case aggregate::counted::late:
-      ++yes, ++late;
-      break;
-    case aggregate::counted::unusable:
-      ++unusable;
-      break;
-    case aggregate::counted::filtered:
-      break;
-    }
-  }
-  if (seen > 0) newest_ms = events.back().timestamp_ms();
+  const auto all = tally->count_all(block.events, block.timestamps_ms);
+  next = block.next;
+  newest_ms = block.newest_ms;
+  using aggregate::counted;
+  const auto no_time = all.of(counted::no_time), ahead = all.of(counted::ahead), late = all.of(counted::late);
+  const auto unusable = all.of(counted::unusable) + block.tombstones;
   metric.consumed->add(seen);
-  metric.counted->add(yes);
+  metric.counted->add(all.of(counted::yes) + no_time + ahead + late);
   if (unusable > 0) metric.unusable->add(unusable);
   if (no_time > 0) metric.no_time->add(no_time);
   if (ahead > 0) metric.ahead->add(ahead);
@@ -169,10 +147,8 @@ caf::behavior aggregator_state::make_behavior(aggregator_seat s) {
   self->delayed_send(self, seat.flush.every, flush_tick{});
   return {
       [this](const count_batch& b) {
-        if (!over) count(*b.events);
-        const auto n = b.events->size();
-        b.events->clear(); // unpins the fetched data before the next batch is asked for
-        self->send(seat.supervisor, batch_counted{seat.generation, n});
+        if (!over) count(*b.block);
+        self->send(seat.supervisor, batch_counted{seat.generation, b.block});
         if (!over && tally->distinct() >= seat.flush.max_keys) {
           flush();
           tell_blocked();

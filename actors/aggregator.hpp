@@ -31,7 +31,7 @@ struct aggregator_state {
   explicit aggregator_state(caf::event_based_actor* ptr) : self{ptr} {}
   caf::behavior make_behavior(aggregator_seat s);
 
-  void count(std::vector<kafka::message>& events);
+  void count(event_block& block);
   void flush();
   void send_pending();
   void on_flushed(const flush_ended& m);

@@ -237,12 +237,20 @@ struct request_done {
 };
 
 // supervisor ⇄ aggregator
+/// Events of one partition, one behind the other in its log; copies, so that what was fetched is free again.
+struct event_block {
+  json::texts events;
+  std::vector<std::int64_t> timestamps_ms; ///< of the events, where records' times count
+  std::uint64_t tombstones = 0;            ///< null values: nothing to count, and no JSON either
+  std::int64_t next = 0;                   ///< the offset after the last
+  std::int64_t newest_ms = -1;             ///< the last one's timestamp
+};
 struct count_batch {
-  std::shared_ptr<std::vector<kafka::message>> events;
+  std::shared_ptr<event_block> block;
 };
 struct batch_counted {
   std::uint32_t generation;
-  std::size_t events;
+  std::shared_ptr<event_block> block; ///< to be filled again
 };
 struct counts_flushed {
   std::uint32_t generation;

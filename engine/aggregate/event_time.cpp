@@ -3,6 +3,7 @@
 #include "engine/core/time.hpp"
 
 #include <chrono>
+#include <cstring>
 
 namespace troupe::aggregate {
 
@@ -49,7 +50,7 @@ std::optional<minute> minute_reader::read(std::string_view t) {
   std::size_t at = 19;
   if (t[at] == '.') {
     const auto digits = ++at;
-    while (at < t.size() && t[at] >= '0' && t[at] <= '9')
+    while (at < t.size() && static_cast<unsigned>(t[at] - '0') <= 9)
       ++at;
     if (at == digits || at == t.size()) return std::nullopt;
   }
@@ -62,10 +63,10 @@ std::optional<minute> minute_reader::read(std::string_view t) {
     if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
     offset = (hours * 60 + minutes) * (t[at] == '-' ? -1 : 1);
   }
-  if (t.substr(0, shown_size) != last_) {
+  if (std::memcmp(t.data(), last_.data(), last_.size()) != 0) {
     const auto local = local_minute(t);
     if (!local) return std::nullopt;
-    last_ = t.substr(0, shown_size);
+    t.copy(last_.data(), last_.size());
     last_minute_ = *local;
   }
   return in_range(last_minute_ - offset);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@ public:
   std::optional<minute> read(std::string_view time);
 
 private:
-  std::string last_; ///< 2026-01-31T23:59
+  std::array<char, 16> last_{}; ///< 2026-01-31T23:59
   minute last_minute_ = 0;
 };
 

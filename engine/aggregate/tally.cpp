@@ -5,7 +5,8 @@
 #include "engine/json/extractor.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <array>
+#include <cstring>
 #include <limits>
 #include <memory_resource>
 #include <optional>
@@ -28,13 +29,35 @@ struct counted_value {
   [[nodiscard]] std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
 };
 
+/// Of short texts, in a few instructions each: sixteen bytes at a time, multiplied and folded.
+std::uint64_t hash_of(std::string_view text) {
+  __extension__ using wide = unsigned __int128;
+  const auto fold = [](std::uint64_t a, std::uint64_t b) {
+    const auto product = static_cast<wide>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  };
+  std::uint64_t hash = text.size() * 0x9E3779B97F4A7C15ULL;
+  const auto add = [&](const std::array<std::uint64_t, 2>& words) {
+    hash = fold(words[0] ^ hash ^ 0xA0761D6478BD642FULL, words[1] ^ 0xE7037ED1A0B428DBULL);
+  };
+  std::array<std::uint64_t, 2> words{};
+  for (; text.size() >= sizeof words; text.remove_prefix(sizeof words)) {
+    std::memcpy(words.data(), text.data(), sizeof words);
+    add(words);
+  }
+  words = {};
+  if (!text.empty()) std::memcpy(words.data(), text.data(), text.size());
+  add(words);
+  return hash;
+}
+
 /// Open addressing. An event whose value is known touches two cache lines, a slot's and the value's, and
 /// allocates nothing.
 class value_table {
 public:
   counted_value& find_or_add(std::string_view text) {
     if (used_ * 2 >= slots_.size()) grow();
-    const auto hash = std::hash<std::string_view>{}(text);
+    const auto hash = hash_of(text);
     auto i = hash & (slots_.size() - 1);
     for (; slots_[i].value; i = (i + 1) & (slots_.size() - 1))
       if (slots_[i].hash == hash && slots_[i].value->text() == text) return *slots_[i].value;
@@ -56,7 +79,8 @@ private:
     counted_value* value = nullptr;
   };
   counted_value* made(std::string_view text) {
-    void* place = memory_.allocate(sizeof(counted_value) + text.size(), alignof(counted_value));
+    constexpr std::size_t cache_line = 64; // one is enough for a short text
+    void* place = memory_.allocate(sizeof(counted_value) + text.size(), cache_line);
     auto* value = new (place) counted_value{};
     value->size = static_cast<std::uint32_t>(text.size());
     text.copy(reinterpret_cast<char*>(value + 1), text.size());
@@ -176,6 +200,27 @@ struct tally::impl {
     return time.is_string() ? times.read(time.text) : std::nullopt;
   }
 
+  /// Counts the event that was read.
+  counted count_read(std::int64_t record_timestamp_ms) {
+    const auto& found = *event;
+    for (std::size_t i = 0; i < spec.where.size(); ++i)
+      if (!found[i].has_text() || found[i].text != spec.where[i].second) return counted::filtered;
+    const auto& text = found[spec.where.size()];
+    if (!text.is_string()) return counted::unusable;
+    auto& value = values.find_or_add(text.text);
+    if (value.total++ == 0) touched.push_back(&value);
+    if (spec.minute_into.empty()) return counted::yes;
+    const auto at = minute_for(record_timestamp_ms);
+    if (!at) return counted::no_time;
+    if (value.last_place == none || value.last != *at) {
+      spill(value);
+      value.last = *at;
+      value.last_place = minutes.find_or_add(*at, value);
+    }
+    ++value.last_count;
+    return *at > newest ? counted::ahead : *at < oldest ? counted::late : counted::yes;
+  }
+
   void spill(counted_value& value) {
     if (value.last_place != none) minutes[value.last_place].count += value.last_count;
     value.last_place = none;
@@ -204,23 +249,22 @@ tally& tally::operator=(tally&&) noexcept = default;
 counted tally::count(std::string_view json, std::int64_t record_timestamp_ms) {
   auto& t = *impl_;
   if (!t.event || !t.event->read(json)) return counted::unusable;
-  const auto& event = *t.event;
-  for (std::size_t i = 0; i < t.spec.where.size(); ++i)
-    if (!event[i].has_text() || event[i].text != t.spec.where[i].second) return counted::filtered;
-  const auto& text = event[t.spec.where.size()];
-  if (!text.is_string()) return counted::unusable;
-  auto& value = t.values.find_or_add(text.text);
-  if (value.total++ == 0) t.touched.push_back(&value);
-  if (t.spec.minute_into.empty()) return counted::yes;
-  const auto at = t.minute_for(record_timestamp_ms);
-  if (!at) return counted::no_time;
-  if (value.last_place == none || value.last != *at) {
-    t.spill(value);
-    value.last = *at;
-    value.last_place = t.minutes.find_or_add(*at, value);
+  return t.count_read(record_timestamp_ms);
+}
+
+outcomes tally::count_all(json::texts& events, std::span<const std::int64_t> record_timestamps_ms) {
+  auto& t = *impl_;
+  outcomes all;
+  if (!t.event) {
+    for (std::size_t i = 0; i < events.size(); ++i)
+      all.add(counted::unusable);
+    return all;
   }
-  ++value.last_count;
-  return *at > t.newest ? counted::ahead : *at < t.oldest ? counted::late : counted::yes;
+  t.event->read_all(events, [&](std::size_t i, bool taken) {
+    const auto time = i < record_timestamps_ms.size() ? record_timestamps_ms[i] : -1;
+    all.add(taken ? t.count_read(time) : counted::unusable);
+  });
+  return all;
 }
 
 void tally::set_now(std::int64_t epoch_ms) {
@@ -228,10 +272,6 @@ void tally::set_now(std::int64_t epoch_ms) {
   if (!now) return;
   impl_->newest = *now + far_ahead;
   impl_->oldest = *now - impl_->keep_seconds / 60;
-}
-
-bool tally::uses_record_time() const {
-  return !impl_->spec.minute_into.empty() && impl_->spec.event_time.empty();
 }
 
 bool tally::empty() const {

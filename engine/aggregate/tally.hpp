@@ -1,11 +1,14 @@
 #pragma once
 
 #include "engine/core/time.hpp"
+#include "engine/json/texts.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +24,8 @@ struct tally_spec {
   std::string minute_into; ///< {minute} is the only placeholder; empty: none
   milliseconds minute_keep{0};
   std::string event_time; ///< pointer to an RFC 3339 time; empty: the record's own timestamp
+
+  [[nodiscard]] bool uses_record_time() const { return !minute_into.empty() && event_time.empty(); }
 };
 
 struct total {
@@ -47,6 +52,16 @@ enum class counted {
   late,     ///< counted, but its minute is so long past that Redis keeps it no more
 };
 
+/// How many events of each kind.
+class outcomes {
+public:
+  void add(counted one) { ++n_[static_cast<std::size_t>(one)]; }
+  [[nodiscard]] std::uint64_t of(counted one) const { return n_[static_cast<std::size_t>(one)]; }
+
+private:
+  std::array<std::uint64_t, 6> n_{};
+};
+
 /// The counts of one partition since the last flush: a pure function of the events given.
 class tally {
 public:
@@ -57,9 +72,11 @@ public:
 
   /// What `ahead` and `late` are told by; until then there are none. Changes no count.
   void set_now(std::int64_t epoch_ms);
-  /// The record's timestamp, in milliseconds since the epoch, counts where uses_record_time() says so.
+  /// The record's timestamp, in milliseconds since the epoch, counts where the spec says so.
   counted count(std::string_view json, std::int64_t record_timestamp_ms);
-  [[nodiscard]] bool uses_record_time() const;
+  /// The same for many at once, which costs each less. `record_timestamps_ms` are theirs, one for each, and
+  /// need not be given unless the spec uses them. The texts are used up.
+  outcomes count_all(json::texts& events, std::span<const std::int64_t> record_timestamps_ms);
   [[nodiscard]] bool empty() const;
   [[nodiscard]] std::size_t distinct() const; ///< keys touched
   /// The counts so far, which starts the next flush at nothing.

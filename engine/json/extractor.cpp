@@ -1,8 +1,12 @@
 #include "engine/json/extractor.hpp"
 
+#include "engine/json/places.hpp"
+#include "engine/json/shape.hpp"
+
 #include <simdjson.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <new>
@@ -16,42 +20,10 @@ namespace {
 constexpr std::size_t smallest = 4096;
 /// One large event must not keep its memory, some six times its size, for good.
 constexpr std::size_t shed_above = std::size_t{1} << 20;
-
-/// The first eight bytes of a key as it is written, the closing quote included: most keys are told apart, and
-/// many recognised, by one comparison of words.
-struct key_start {
-  std::uint64_t bytes = 0, mask = 0;
-
-  explicit key_start(std::string_view key) {
-    if (std::any_of(key.begin(), key.end(),
-                    [](unsigned char c) { return c < 0x20 || c == '"' || c == '\\'; })) {
-      bytes = 1; // with an escape only: matches nothing
-      return;
-    }
-    const auto written = std::string{key} + '"';
-    const auto n = std::min(written.size(), sizeof bytes);
-    std::memcpy(&bytes, written.data(), n);
-    std::memset(&mask, 0xff, n);
-  }
-  [[nodiscard]] bool matches(const char* text) const {
-    std::uint64_t there = 0;
-    std::memcpy(&there, text, sizeof there);
-    return (there & mask) == bytes;
-  }
-};
-
-/// The pointers as a tree, so that one pass over the event serves them all.
-struct node {
-  using found = extractor::found;
-  explicit node(const pointer::token& token) : key{token.key}, index{token.index}, start{token.key} {}
-
-  std::string key;
-  std::optional<std::size_t> index;
-  key_start start;
-  std::vector<node> children;
-  std::vector<found*> places;           ///< that end here
-  std::vector<found*> here_and_beneath; ///< that a later duplicate of this key makes void
-};
+/// Of texts that are scanned together: more would not stay in the processor's nearest cache.
+constexpr std::size_t chunk_bytes = 16384;
+/// Of events that are made as none before them, one in so many is worth learning.
+constexpr unsigned learn_every = 16;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -146,8 +118,19 @@ struct extractor::impl {
   std::string_view problem = "nothing was read";
 
   // Of the event at hand.
+  char* begin = nullptr; ///< what the tokens count from
   const char* end = nullptr;
   bool escapes = false; ///< whether it has any
+
+  // Of the chunk at hand.
+  bool together = false;  ///< scanned as one text
+  tokens ahead = nullptr; ///< that are not read yet
+  tokens last = nullptr;
+
+  std::array<shape, 4> shapes; ///< of events that came lately
+  std::size_t usual = 0;       ///< the one that came last
+  std::size_t oldest = 0;
+  unsigned unlike = 0; ///< events that were made as none of them
 
   explicit impl(std::span<const pointer> wanted) : places(wanted.size()) {
     for (std::size_t i = 0; i < wanted.size(); ++i) {
@@ -175,6 +158,8 @@ struct extractor::impl {
     return room != 0;
   }
 
+  void forget() { std::fill(places.begin(), places.end(), found{}); }
+
   void shed() {
     scanner.reset();
     text.reset();
@@ -185,7 +170,7 @@ struct extractor::impl {
     if (json.size() > max_bytes) return refuse("it is larger than 64 MiB"), false;
     if (room > shed_above && json.size() <= shed_above) shed();
     if (!make_room(json.size())) return refuse("there is no memory to parse it"), false;
-    char* const begin = text.get();
+    begin = text.get();
     if (!json.empty()) std::memcpy(begin, json.data(), json.size());
     std::memset(begin + json.size(), 0, simdjson::SIMDJSON_PADDING);
     end = begin + json.size();
@@ -200,6 +185,80 @@ struct extractor::impl {
       return refuse("something follows the JSON value"), false;
     problem = "";
     return true;
+  }
+
+  /// What is wrong with one text of a chunk the scan finds in the whole: then each is read alone. Where it
+  /// finds nothing each is sound by itself, since neither a string nor a character of more than a byte gets
+  /// past a fence.
+  bool scan(char* from, std::size_t size) {
+    if (room > shed_above) shed();
+    if (!make_room(size)) return false;
+    begin = from;
+    escapes = std::memchr(begin, '\\', size) != nullptr;
+    if (scanner->stage1(reinterpret_cast<const std::uint8_t*>(begin), size, simdjson::stage1_mode::regular))
+      return false;
+    ahead = scanner->structural_indexes.get();
+    last = ahead + scanner->n_structural_indexes;
+    return true;
+  }
+
+  /// The next text of a chunk, which ends here.
+  bool read_next(const char* text_end) {
+    end = text_end;
+    const auto fence = static_cast<std::uint32_t>(end - begin) + 1;
+    if (!escapes && (recall(shapes[usual], fence) || recall_another(fence))) return true;
+    const auto* const first = ahead;
+    const auto* behind = read_value(first, &root, 0);
+    if (behind && *behind != fence) behind = refuse("something follows the JSON value");
+    if (behind)
+      ahead = behind;
+    else
+      while (*ahead != fence)
+        ++ahead;
+    ++ahead;
+    if (!behind) return false;
+    problem = "";
+    if (!escapes && unlike++ % learn_every == 0) learn(first, behind);
+    return true;
+  }
+
+  /// The event is not read by the grammar where it is made as one that was.
+  bool recall(const shape& s, std::uint32_t fence) {
+    const auto size = s.size();
+    if (size == 0 || size >= static_cast<std::size_t>(last - ahead) || ahead[size] != fence ||
+        !s.fits(begin, end, ahead))
+      return false;
+    for (const auto& one : s.scalars())
+      if (!read_scalar(begin + ahead[one.token], one.wanted)) return forget(), false;
+    for (const auto& one : s.brackets())
+      set(one.wanted, begin[ahead[one.token]] == '{' ? kind::object : kind::array);
+    for (const auto& one : s.strings()) {
+      // Between a string and the token behind it there is nothing but space.
+      const char* quote = begin + ahead[one.token + 1] - 1;
+      while (*quote != '"')
+        --quote;
+      const char* const from = begin + ahead[one.token] + 1;
+      set(one.wanted, kind::string, {from, static_cast<std::size_t>(quote - from)});
+    }
+    ahead += size + 1;
+    problem = "";
+    return true;
+  }
+
+  bool recall_another(std::uint32_t fence) {
+    for (std::size_t i = 0; i < shapes.size(); ++i) {
+      if (i == usual || !recall(shapes[i], fence)) continue;
+      usual = i;
+      return true;
+    }
+    return false;
+  }
+
+  void learn(tokens first, tokens behind) {
+    auto& s = shapes[oldest];
+    if (!s.learn(begin, end, first, static_cast<std::size_t>(behind - first), root)) return;
+    usual = oldest;
+    oldest = (oldest + 1) % shapes.size();
   }
 
   std::nullptr_t refuse(std::string_view why) {
@@ -222,13 +281,8 @@ struct extractor::impl {
   /// `key` lies behind its opening quote, in a text without escapes.
   const node* child_of(const node& at, const char* key) {
     const node* child = nullptr;
-    for (const auto& c : at.children) {
-      if (!c.start.matches(key)) continue;
-      const auto size = c.key.size();
-      if (size < sizeof c.start.bytes || (size < static_cast<std::size_t>(end - key) && key[size] == '"' &&
-                                          std::memcmp(key, c.key.data(), size) == 0))
-        child = enter(c);
-    }
+    for (const auto& c : at.children)
+      if (c.is_named(key, end)) child = enter(c);
     return child;
   }
 
@@ -239,12 +293,10 @@ struct extractor::impl {
     return child;
   }
 
-  using tokens = const std::uint32_t*; ///< where the next ones begin; after the last one, the text's end
-
   /// `at` is what is wanted of the value, null for nothing. Gives the tokens behind it; null where it is
   /// none.
   tokens read_value(tokens next, const node* at, std::size_t depth) {
-    char* const p = text.get() + *next++;
+    char* const p = begin + *next++;
     switch (*p) {
     case '"':
       return read_string(p + 1, at) ? next : nullptr;
@@ -254,19 +306,25 @@ struct extractor::impl {
     case '[':
       set(at, kind::array);
       return depth == max_depth ? refuse("it is nested too deeply") : read_array(next, at, depth + 1);
-    case 't':
-      return read_literal(p, "true", at, kind::boolean) ? next : nullptr;
-    case 'f':
-      return read_literal(p, "false", at, kind::boolean) ? next : nullptr;
-    case 'n':
-      return read_literal(p, "null", at, kind::null) ? next : nullptr;
     default:
-      return read_number(p, at) ? next : nullptr;
+      return read_scalar(p, at) ? next : nullptr;
+    }
+  }
+
+  bool read_scalar(const char* p, const node* at) {
+    switch (*p) {
+    case 't':
+      return read_literal(p, "true", at, kind::boolean);
+    case 'f':
+      return read_literal(p, "false", at, kind::boolean);
+    case 'n':
+      return read_literal(p, "null", at, kind::null);
+    default:
+      return read_number(p, at);
     }
   }
 
   tokens read_object(tokens next, const node* at, std::size_t depth) {
-    char* const begin = text.get();
     if (begin[*next] == '}') return next + 1;
     for (;;) {
       char* const key = begin + *next++;
@@ -291,28 +349,28 @@ struct extractor::impl {
   }
 
   tokens read_array(tokens next, const node* at, std::size_t depth) {
-    if (text[*next] == ']') return next + 1;
+    if (begin[*next] == ']') return next + 1;
     for (std::size_t index = 0;; ++index) {
       const node* child = nullptr;
       if (at)
         for (const auto& c : at->children)
           if (c.index == index) child = enter(c);
       if (!(next = read_value(next, child, depth))) return nullptr;
-      const char c = text[*next++];
+      const char c = begin[*next++];
       if (c == ']') return next;
       if (c != ',') return refuse("neither comma nor ] is behind an element");
     }
   }
 
-  bool read_string(char* begin, const node* at) {
+  bool read_string(char* from, const node* at) {
     if (escapes) {
-      const auto unescaped = unescape(begin);
+      const auto unescaped = unescape(from);
       if (!unescaped.data()) return refuse("an escape in a string is none of JSON's"), false;
       set(at, kind::string, unescaped);
     } else if (at) {
       const auto* quote =
-          static_cast<const char*>(std::memchr(begin, '"', static_cast<std::size_t>(end - begin)));
-      set(at, kind::string, {begin, static_cast<std::size_t>(quote - begin)});
+          static_cast<const char*>(std::memchr(from, '"', static_cast<std::size_t>(end - from)));
+      set(at, kind::string, {from, static_cast<std::size_t>(quote - from)});
     }
     return true;
   }
@@ -342,8 +400,8 @@ struct extractor::impl {
   }
 
   /// By its grammar alone: whether it fits some type of ours is nobody's question here.
-  bool read_number(const char* const begin, const node* at) {
-    const char* p = begin;
+  bool read_number(const char* const first, const node* at) {
+    const char* p = first;
     const auto digits = [&] {
       const char* from = p;
       while (is_digit(*p))
@@ -359,7 +417,7 @@ struct extractor::impl {
       valid = digits();
     }
     if (!valid || !ends(p)) return refuse("there is a value that is none of JSON's"), false;
-    set(at, kind::number, {begin, static_cast<std::size_t>(p - begin)});
+    set(at, kind::number, {first, static_cast<std::size_t>(p - first)});
     return true;
   }
 };
@@ -371,9 +429,33 @@ extractor& extractor::operator=(extractor&&) noexcept = default;
 
 bool extractor::read(std::string_view json) {
   auto& x = *impl_;
-  std::fill(x.places.begin(), x.places.end(), found{});
+  x.forget();
   if (x.read(json)) return true;
-  std::fill(x.places.begin(), x.places.end(), found{});
+  x.forget();
+  return false;
+}
+
+std::size_t extractor::load(texts& all, std::size_t first) {
+  std::memset(all.memory_.get() + all.bytes_, 0, texts::beyond);
+  const auto from = all.begin_of(first);
+  const auto size_to = [&](std::size_t i) { return all.begin_of(i + 1) - from; };
+  auto last = first;
+  while (last + 1 < all.size() && size_to(last + 1) <= chunk_bytes)
+    ++last;
+  impl_->together = size_to(last) <= chunk_bytes && impl_->scan(all.memory_.get() + from, size_to(last));
+  return last + 1;
+}
+
+bool extractor::next(texts& all, std::size_t i) {
+  auto& x = *impl_;
+  const char* const end = all.memory_.get() + all.ends_[i];
+  if (!x.together) {
+    const char* const begin = all.memory_.get() + all.begin_of(i);
+    return read({begin, static_cast<std::size_t>(end - begin)});
+  }
+  x.forget();
+  if (x.read_next(end)) return true;
+  x.forget();
   return false;
 }
 

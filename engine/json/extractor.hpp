@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/json/pointer.hpp"
+#include "engine/json/texts.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -37,6 +38,15 @@ public:
 
   /// False where the text is not JSON; nothing is found then. What an earlier text answered is gone.
   bool read(std::string_view text);
+  /// Reads all of them in place, at less cost than one by one. `each(i, taken)` is called for every text in
+  /// its turn, with what read() would answer; what is found is that text's until `each` returns. Unescaping
+  /// writes, so that none of them can be read a second time.
+  template <class Each>
+  void read_all(texts& all, Each&& each) {
+    for (std::size_t i = 0; i < all.size();)
+      for (auto chunk_end = load(all, i); i < chunk_end; ++i)
+        each(i, next(all, i));
+  }
   /// Why the last text was refused.
   [[nodiscard]] std::string_view problem() const;
   /// What lies at a place, by its number in the list given at the start.
@@ -46,6 +56,10 @@ public:
   [[nodiscard]] std::size_t capacity() const;
 
 private:
+  /// Makes a chunk ready to be read; where it ends.
+  std::size_t load(texts& all, std::size_t first);
+  bool next(texts& all, std::size_t i);
+
   struct impl;
   std::unique_ptr<impl> impl_;
 };

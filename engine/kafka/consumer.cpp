@@ -26,6 +26,10 @@ std::size_t message_queue::read(std::vector<message>& into, std::size_t max) {
   return state_ ? state_->session->read(*state_->slot, into, max) : 0;
 }
 
+std::size_t message_queue::read_all(const std::function<void(const message&)>& each) {
+  return state_ ? state_->session->read_all(*state_->slot, each) : 0;
+}
+
 struct consumer::impl {
   std::shared_ptr<consumer_session> session;
 };

@@ -51,6 +51,8 @@ public:
   [[nodiscard]] record to_record(std::shared_ptr<const std::string> topic) const;
   /// Bytes of key and value.
   [[nodiscard]] std::size_t bytes() const noexcept;
+  /// Whoever called keeps the message.
+  void let_go() noexcept { raw_ = nullptr; }
 
 private:
   rd_kafka_message_s* raw_;
@@ -129,6 +131,10 @@ public:
   /// Appends up to `max` messages without waiting; returns how many. Fewer than `max` means it was seen
   /// empty: the next message calls the wake function.
   std::size_t read(std::vector<message>& into, std::size_t max);
+  /// Hands over all that lies there, without waiting; each message lives for its call only. That is at most
+  /// the prefetch budget and one more answer of each leader, and takes librdkafka's locks once, not for every
+  /// message. The next message calls the wake function. Returns the bytes of keys and values.
+  std::size_t read_all(const std::function<void(const message&)>& each);
   explicit operator bool() const noexcept { return state_ != nullptr; }
 
 private:

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <exception>
 #include <thread>
 #include <utility>
 
@@ -165,6 +166,36 @@ std::size_t consumer_session::read(queue_slot& slot, std::vector<message>& into,
   return count;
 }
 
+std::size_t consumer_session::read_all(queue_slot& slot, const std::function<void(const message&)>& each) {
+  if (applied_.load(std::memory_order_acquire) < slot.opens_with.load(std::memory_order_acquire)) return 0;
+  struct reading {
+    const std::function<void(const message&)>& each;
+    std::size_t bytes = 0;
+    std::exception_ptr thrown = nullptr; ///< C has no way for it
+  } all{each};
+  rd_kafka_consume_callback_queue(
+      slot.reads(), 0,
+      [](rd_kafka_message_t* raw, void* opaque) {
+        auto& to = *static_cast<reading*>(opaque);
+        message one{raw};
+        to.bytes += one.bytes();
+        try {
+          if (!to.thrown) to.each(one);
+        } catch (...) {
+          to.thrown = std::current_exception();
+        }
+        one.let_go();
+      },
+      &all);
+  if (stops_when_full_ && all.bytes >= prefetch_bytes_ - prefetch_bytes_ / 8) wake_fetching(slot);
+  if (all.thrown) std::rethrow_exception(all.thrown);
+  return all.bytes;
+}
+
+void consumer_session::wake_fetching(const queue_slot& slot) {
+  if (!resuming_.exchange(true)) post([this, where = slot.partitions] { resume_fetching(where); });
+}
+
 void consumer_session::watch_level(queue_slot& slot, std::size_t got) {
   // The queue's size in bytes is librdkafka's secret; its length is not, and a few messages tell the rest.
   std::size_t sampled = 0, bytes = 0;
@@ -175,7 +206,7 @@ void consumer_session::watch_level(queue_slot& slot, std::size_t got) {
     slot.was_full = true;
   } else if (slot.was_full && left < prefetch_bytes_ / 2) {
     slot.was_full = false;
-    if (!resuming_.exchange(true)) post([this, where = slot.partitions] { resume_fetching(where); });
+    wake_fetching(slot);
   }
 }
 

@@ -47,6 +47,7 @@ public:
                                          std::function<void()> wake);
   void close_queue(std::unique_ptr<queue_slot> slot);
   std::size_t read(queue_slot& slot, std::vector<message>& into, std::size_t max);
+  std::size_t read_all(queue_slot& slot, const std::function<void(const message&)>& each);
 
   void assign(std::vector<position> positions);
   void release();
@@ -89,6 +90,7 @@ private:
   void refuse_outstanding();
 
   void watch_level(queue_slot& slot, std::size_t got);
+  void wake_fetching(const queue_slot& slot);
   bool post(command what); // false when the thread takes no more
   void nudge();            // with mutex_ held
   void tell_trouble(error what, bool fatal);

@@ -84,6 +84,21 @@ void check_split(std::string_view input) {
     require(parsed((*events)[i]) == whole[i], "an element is what it was");
 }
 
+/// Between others a text is what it is alone, and so are they.
+void check_among_others(std::string_view input, const json::extractor& alone, bool taken) {
+  const std::string_view other = R"({"type":"é","a":[{"b":"left over"}],"payload":{"path":1},"é":null})";
+  json::texts all;
+  for (const auto text : {other, input, input, other})
+    all.add(text);
+  json::extractor x{places()};
+  x.read_all(all, [&](std::size_t i, bool ok) {
+    if (i == 0 || i == 3) return require(ok && x[1].text == "é", "a neighbour changes nothing");
+    require(ok == taken, "a text is taken among others as it is alone");
+    for (std::size_t p = 0; p < places().size(); ++p)
+      require(x[p].what == alone[p].what && x[p].text == alone[p].text, "the same is found in it");
+  });
+}
+
 } // namespace
 
 void json(std::string_view input) {
@@ -100,6 +115,7 @@ void json(std::string_view input) {
             "an earlier event leaves nothing");
     require(taken || fresh[i].what == kind::missing, "nothing is found in what is no JSON");
   }
+  check_among_others(input, fresh, taken);
   if (const auto root = parsed(input); taken && !root.is_discarded()) check_found(fresh, root);
   check_split(input);
 }

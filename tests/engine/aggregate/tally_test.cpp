@@ -124,6 +124,47 @@ TEST(Tally, takes_the_records_timestamp_where_no_event_time_is_named) {
               ElementsAre(std::pair{std::pair{"page-views:2026-01-31T23:59", "/a"}, 1}));
 }
 
+TEST(Tally, counts_many_at_once_as_it_counts_them_one_by_one) {
+  for (const bool by_record : {false, true}) {
+    auto spec = page_views();
+    if (by_record) spec.event_time.clear();
+    tally together{spec}, alone{spec};
+    together.set_now(1769903999999);
+    alone.set_now(1769903999999);
+    const std::vector<std::string> kinds{
+        event("page_view", "/a", "2026-01-31T23:59:01Z"),
+        event("page_view", "/b", "2026-02-01T01:59:59.5+02:00"),
+        event("page_view", "/a", "2027-01-31T23:59:01Z"),
+        event("page_view", "/c", "2020-01-31T23:59:01Z"),
+        event("page_view", "/a", "yesterday"),
+        event("click", "/a", "2026-01-31T23:59:01Z"),
+        R"({"type":"page_view","payload":{"path":7}})",
+        "",
+        R"({"type":"page_view","payload":{"path":"\u002fa"},"timestamp":"2026-01-31T23:58:01Z"})",
+        "{\"type\":\"page_view"};
+    std::mt19937 random{17};
+    for (int round = 0; round < 50; ++round) {
+      json::texts texts;
+      std::vector<std::int64_t> times;
+      outcomes expected;
+      for (int i = 0; i < 200; ++i) {
+        // Every other round without what cannot be scanned together with others.
+        const auto& one = kinds[random() % (kinds.size() - (round % 2 == 0 ? 0 : 3))];
+        times.push_back(static_cast<std::int64_t>(random() % 3) * 60'000 - 1);
+        texts.add(one);
+        expected.add(alone.count(one, times.back()));
+      }
+      const auto got = together.count_all(texts, by_record ? times : std::vector<std::int64_t>{});
+      for (const auto kind : {counted::yes, counted::filtered, counted::unusable, counted::no_time,
+                              counted::ahead, counted::late})
+        ASSERT_EQ(got.of(kind), expected.of(kind)) << static_cast<int>(kind);
+      const auto a = together.take(), b = alone.take();
+      ASSERT_EQ(totals_of(a), totals_of(b));
+      ASSERT_EQ(minutes_of(a), minutes_of(b));
+    }
+  }
+}
+
 TEST(Tally, matches_all_conditions_by_their_text) {
   tally t{
       tally_spec{{{"/n", "1.0"}, {"/ok", "true"}, {"/s", "x"}}, "/v", "k:{value}", "", milliseconds{0}, ""}};

@@ -252,4 +252,121 @@ TEST(JsonExtractor, needs_no_padding_behind_the_text) {
   }
 }
 
+namespace {
+
+const std::vector<std::string_view> watched{
+    "/type", "/n/1", "/payload/path", "/payload", "/payload/reference", ""};
+
+struct reading {
+  bool taken;
+  std::vector<std::pair<kind, std::string>> found;
+  bool operator==(const reading&) const = default;
+};
+
+extractor watching() {
+  std::vector<pointer> all;
+  for (const auto place : watched)
+    all.push_back(*pointer::parse(place));
+  return extractor{all};
+}
+
+reading reading_of(const extractor& x, bool taken) {
+  reading out{taken, {}};
+  for (std::size_t i = 0; i < watched.size(); ++i)
+    out.found.emplace_back(x[i].what, x[i].text);
+  return out;
+}
+
+/// Each is read as it would be alone.
+void expect_as_alone(extractor& x, const std::vector<std::string>& events) {
+  texts all;
+  for (const auto& e : events)
+    all.add(e);
+  auto alone = watching();
+  std::size_t expected = 0;
+  x.read_all(all, [&](std::size_t i, bool taken) {
+    ASSERT_EQ(i, expected++);
+    const auto same = reading_of(alone, alone.read(events[i]));
+    ASSERT_EQ(reading_of(x, taken), same) << events[i].substr(0, 200);
+    ASSERT_EQ(x.problem().empty(), taken);
+  });
+  ASSERT_EQ(expected, events.size());
+}
+
+} // namespace
+
+TEST(JsonTexts, are_read_as_each_of_them_alone) {
+  auto x = watching();
+  const std::string view =
+      R"({"type":"page_view","n":[1,2.5],"payload":{"path":"/a","referrer":"x"},"ok":true})";
+  expect_as_alone(x, {});
+  expect_as_alone(x, {view});
+  expect_as_alone(x, {view, "", " ", view, "{}", "[]", "7", "\"x\"", view});
+  // What would be JSON together, or hides what comes behind it.
+  expect_as_alone(x, {view, "[1", ",2]", view, "{\"type\":\"a", "b\"}", view});
+  expect_as_alone(x, {"1", "2", view, "{\"n\":[1,2]", "}", view, "tr", "ue", "{}\\", "\"a\"", view});
+  expect_as_alone(x, {view, "{}\n\x01\n{}", view, "\x01", "{\"type\":\x01}", view});
+  expect_as_alone(x, {view, "\xe2\x82", "\xac", view, "{\"type\":\"\xff\"}", view});
+  expect_as_alone(x, {view, R"({"type":"\u0070age"})", R"({"type":"\x"})", R"({"\u0074ype":"t"})", view});
+  expect_as_alone(x, {view, nested(extractor::max_depth), view, nested(extractor::max_depth + 1), view});
+  expect_as_alone(x, {view, "{\"type\":\"" + std::string(100'000, 'x') + "\"}", view});
+}
+
+TEST(JsonTexts, that_are_made_alike_but_for_what_counts_are_told_apart) {
+  auto x = watching();
+  const std::vector<std::string> events{
+      R"({"type":"a","n":[1,2],"payload":{"path":"/a","referrer":"x"}})",
+      R"({"typo":"a","n":[1,2],"payload":{"path":"/a","referrer":"x"}})",
+      R"({"type":"a","m":[1,2],"payload":{"path":"/a","referrer":"x"}})",
+      R"({"type":"a","n":[1,"2"],"payload":{"path":"/a","referrer":"x"}})",
+      R"({"type":"a","n":[1,02],"payload":{"path":"/a","referrer":"x"}})",
+      R"({"type":"a","n":[1,nul],"payload":{"path":"/a","referrer":"x"}})",
+      R"({"type":"a","n":[1,true],"payload":{"path":"/a","referrer":"x"}})",
+      R"({"type":"a","n":[1,2],"payloads":{"path":"/a","referrer":"x"}})",
+      R"({"type":"a","n":[1,2],"payload":{"path":"/a","reference":"x"}})",
+      R"({"type":"a","n":[1,2],"payload":{"path":"/a","referencer":"x"}})",
+      R"({"type":"a","n":[1,2],"payload":{"path":"/a","path":"/b"}})",
+      R"({"type":"a","n":[1,2],"type":{"path":"/a","referrer":"x"}})",
+      R"({"type":"a","n":[1,2],"payload":["path","/a","referrer","x"]})",
+      R"({"type":"a","n":[1,2],"payload":{"path":"/a","referrer":"x"}} )",
+      R"( { "type" : "a" , "n" : [ 1 , 2 ] , "payload" : { "path" : "/a" , "referrer" : "x" } } )",
+      R"({"type":"a","n":[1,2],"payload":{"path":"/a","referrer":"x"},})",
+      R"({"type":"a","n":[1,2],"payload":{"path":"/a","referrer":"x"}]})",
+      R"({"type":"a","n":[1,2],"payload":{"path":"/a","referrer","x"}})",
+  };
+  // Whichever was learned, each comes right behind it.
+  for (const auto& learned : events) {
+    auto fresh = watching();
+    for (const auto& other : events)
+      expect_as_alone(fresh, {learned, learned, other, learned});
+  }
+  for (int round = 0; round < 20; ++round)
+    expect_as_alone(x, events);
+}
+
+TEST(JsonTexts, are_read_as_each_of_them_alone_however_they_are_broken) {
+  const std::vector<std::string> kinds{
+      R"({"type":"page_view","n":[1,-2.5e3,true,null,[],{"x":{}}],"payload":{"path":"/b"},"é":"ü"})",
+      R"({"type":"click","payload":{"reference":"y","path":"/c"}})", R"({"n":[0,false],"type":"search"})"};
+  std::mt19937 random{13};
+  const auto pick = [&](std::size_t n) {
+    return std::uniform_int_distribution<std::size_t>{0, n - 1}(random);
+  };
+  auto x = watching();
+  for (int round = 0; round < 1'000; ++round) {
+    std::vector<std::string> events;
+    for (auto n = 1 + pick(60); n > 0; --n) {
+      auto text = kinds[pick(kinds.size())];
+      for (auto changes = pick(8) == 0 ? 1 + pick(2) : 0; changes > 0; --changes) {
+        // Half of the rounds without what breaks all of a chunk.
+        static constexpr std::string_view bytes = "{}[],: 0123456789eE+-.tfnaulrs\n\"\\\x01\x80\xc3";
+        text[pick(text.size())] = bytes[pick(round % 2 == 0 ? bytes.size() : bytes.size() - 5)];
+      }
+      events.push_back(text);
+    }
+    expect_as_alone(x, events);
+    if (testing::Test::HasFatalFailure()) return;
+  }
+}
+
 } // namespace troupe::json

@@ -172,6 +172,56 @@ TEST_F(Reading, wakes_for_the_first_event_after_the_queue_was_seen_empty) {
   }
 }
 
+TEST_F(Reading, hands_over_all_that_lies_in_a_queue_in_its_order_and_wakes_for_the_next) {
+  broker.create("orders", 2);
+  publish(to, numbered("orders", 1500, 0));
+  publish(to, numbered("orders", 1500, 1));
+  member one{to, "orders"};
+  ASSERT_TRUE(one.joined());
+  auto queue = one.it->joint_queue(one.parts(), one.waker());
+  std::map<std::int32_t, std::int64_t> next;
+  std::size_t bytes = 0, told = 0;
+  const auto read_until = [&](std::int64_t events) {
+    for (;;) {
+      int seen = 0;
+      one.change([&] { seen = one.wakes; });
+      told += queue.read_all([&](const message& m) {
+        ASSERT_TRUE(m.is_event());
+        ASSERT_EQ(m.offset(), next[m.partition()]++);
+        ASSERT_EQ(m.value(), m.offset() < 1500 ? std::to_string(m.offset()) : "0");
+        bytes += m.bytes();
+      });
+      if (next[0] + next[1] >= events) return true;
+      if (!one.wait([&] { return one.wakes > seen; }, seconds{20})) return false;
+    }
+  };
+  EXPECT_EQ(queue.read_all([](const message&) { FAIL(); }), 0U) << "before the assignment it was opened for";
+  one.it->assign(one.from(0));
+  ASSERT_TRUE(read_until(3000));
+  EXPECT_EQ(next[0], 1500);
+  EXPECT_EQ(told, bytes);
+  for (int i = 0; i < 20; ++i) { // read_until() waits for a wake: one that is missing ends in its bound
+    publish(to, numbered("orders", 1, i % 2));
+    ASSERT_TRUE(read_until(3001 + i)) << "event " << i;
+  }
+
+  // What is thrown comes out of the library, which goes on.
+  publish(to, numbered("orders", 5, 0));
+  const auto throws = [&] {
+    for (;;) {
+      int seen = 0;
+      one.change([&] { seen = one.wakes; });
+      queue.read_all([](const message&) { throw std::runtime_error{"no"}; });
+      if (!one.wait([&] { return one.wakes > seen; }, seconds{20})) return;
+    }
+  };
+  EXPECT_THROW(throws(), std::runtime_error);
+  one.it->assign(one.from(0));
+  next.clear();
+  ASSERT_TRUE(read_until(3000));
+  EXPECT_FALSE(one.fatal);
+}
+
 TEST_F(Reading, tells_a_position_outside_of_the_log_as_conflict) {
   broker.create("orders", 1);
   publish(to, numbered("orders", 10));
