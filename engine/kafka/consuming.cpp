@@ -8,7 +8,10 @@
 namespace troupe::kafka {
 namespace {
 
-constexpr std::size_t fetch_bytes = std::size_t{2} << 20;
+/// Of one answer. It lies in memory until its last message is counted or copied.
+std::size_t fetch_bytes(std::size_t prefetch) {
+  return std::clamp(prefetch / 4, std::size_t{1} << 20, std::size_t{2} << 20);
+}
 
 /// fetch.max.bytes must not be smaller than this property. 0 where it is not given.
 std::size_t largest_message(const connection& to) {
@@ -37,7 +40,8 @@ result<conf_ptr> make_consumer_conf(const consumer_config& config) {
       {"topic.metadata.refresh.interval.ms", to.embedded ? "1000" : "10000"},
   };
   // Answers of a moderate size come into memory that was just used, instead of fresh pages.
-  if (largest_message(to) <= fetch_bytes) ours["fetch.max.bytes"] = std::to_string(fetch_bytes);
+  const auto fetched = fetch_bytes(config.prefetch_bytes);
+  if (largest_message(to) <= fetched) ours["fetch.max.bytes"] = std::to_string(fetched);
   if (to.embedded) ours["fetch.wait.max.ms"] = "10"; // its fetches never wake early
   properties promised{
       {"group.id", config.group},
