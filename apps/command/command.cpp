@@ -1,5 +1,6 @@
 #include "apps/command/command.hpp"
 
+#include "apps/command/dlq.hpp"
 #include "apps/command/exit_code.hpp"
 #include "apps/command/online_check.hpp"
 #include "apps/command/produce.hpp"
@@ -100,6 +101,9 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
   produce_command->add_option("--key-at", produce_from.key_at, "JSON pointer of the key in a line of JSON")
       ->type_name("POINTER");
 
+  dlq_arguments dlq_from;
+  auto* dlq_command = add_dlq(app, dlq_from);
+
   auto* schema_command = app.add_subcommand("schema", "Print the JSON Schema of the config file");
   auto* version_command = app.add_subcommand("version", "Print the versions of troupe and of librdkafka");
 
@@ -126,6 +130,7 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
   if (*run_command) return run(from, h);
   if (*check_command) return check(from, h, online);
   if (*produce_command) return produce(produce_from);
+  if (*dlq_command) return dlq(dlq_from, h);
   if (*schema_command) {
     std::fputs(config::json_schema().c_str(), stdout);
     return exit_code::done;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 namespace troupe::flow {
 namespace {
@@ -29,18 +30,6 @@ const header* find(const std::vector<header>& headers, std::string_view name) {
   const auto at =
       std::find_if(headers.begin(), headers.end(), [&](const header& h) { return h.name == name; });
   return at == headers.end() ? nullptr : &*at;
-}
-
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned n = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &n, EVP_sha256(), nullptr);
-  std::string hex;
-  for (unsigned i = 0; i < n; ++i) {
-    hex.push_back("0123456789abcdef"[digest[i] >> 4]);
-    hex.push_back("0123456789abcdef"[digest[i] & 15]);
-  }
-  return hex;
 }
 
 std::string base64(std::string_view bytes) {
@@ -85,6 +74,18 @@ bool is_whole_number(std::string_view text) {
 }
 
 } // namespace
+
+std::string sha256_hex(std::string_view bytes) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned n = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest.data(), &n, EVP_sha256(), nullptr);
+  std::string hex;
+  for (unsigned i = 0; i < n; ++i) {
+    hex.push_back("0123456789abcdef"[digest[i] >> 4]);
+    hex.push_back("0123456789abcdef"[digest[i] & 15]);
+  }
+  return hex;
+}
 
 bool is_dead_letter_header(std::string_view name) {
   return one_of(hop_headers, name) || one_of(origin_headers, name);
@@ -160,6 +161,24 @@ outgoing make_envelope(const outgoing& letter, std::size_t head_bytes) {
   }
   envelope.headers.push_back({"payload-envelope", "1"});
   return envelope;
+}
+
+unsigned replay_count(const std::vector<header>& headers) {
+  const auto* h = find(headers, "replay-count");
+  if (!h || !h->value || !is_whole_number(*h->value) || h->value->size() > 9) return 0;
+  return static_cast<unsigned>(std::stoul(*h->value));
+}
+
+outgoing make_replay(const record& letter, std::string topic) {
+  outgoing event;
+  event.topic = std::move(topic);
+  event.key = letter.key;
+  event.value = letter.value;
+  if (letter.timestamp_ms >= 0) event.timestamp_ms = letter.timestamp_ms;
+  std::copy_if(letter.headers.begin(), letter.headers.end(), std::back_inserter(event.headers),
+               [](const header& h) { return !one_of(hop_headers, h.name); });
+  event.headers.push_back({"replay-count", std::to_string(replay_count(letter.headers) + 1)});
+  return event;
 }
 
 } // namespace troupe::flow

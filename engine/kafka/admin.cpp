@@ -73,10 +73,13 @@ result<std::map<std::string, std::int32_t>> admin::topics(milliseconds timeout) 
   return found;
 }
 
-result<void> admin::create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout) {
+result<void> admin::create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout,
+                                 const properties& settings) {
   std::array<char, 512> why{};
   const new_topic_ptr topic{rd_kafka_NewTopic_new(name.c_str(), partitions, -1, why.data(), why.size())};
   if (!topic) return error{errc::bad_config, "topic " + name + " cannot be created: " + why.data()};
+  for (const auto& [key, value] : settings)
+    rd_kafka_NewTopic_set_config(topic.get(), key.c_str(), value.c_str());
 
   auto* client = impl_->client.get();
   const admin_options_ptr options{rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS)};

@@ -21,8 +21,10 @@ public:
   /// All topics but internal ones (their names start with two underscores). unavailable when no broker
   /// answers; the text names the brokers and the remedy.
   result<std::map<std::string, std::int32_t>> topics(milliseconds timeout);
-  /// Creates the topic where it is missing; an existing one is success. The broker's default replication.
-  result<void> create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout);
+  /// Creates the topic where it is missing; an existing one is success, whatever its settings. The broker's
+  /// default replication.
+  result<void> create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout,
+                            const properties& settings = {});
 
 private:
   struct impl;

@@ -170,7 +170,8 @@ transaction_outcome transactions::impl::run(const transaction& what) {
     outcome = try_each_topic(what, std::move(outcome));
   }
   if (current && (outcome.what != kind::committed || current->troubled)) retire();
-  if (outcome.what != kind::committed) prepare(false);
+  const bool taken_over = outcome.why.code == errc::conflict && outcome.what != kind::committed;
+  if (outcome.what != kind::committed && !(taken_over && config->yields)) prepare(false);
   return outcome;
 }
 
@@ -268,6 +269,7 @@ void transactions::impl::hand_over_all(const transaction& what, clock::time_poin
 
 std::optional<transaction_outcome> transactions::impl::send_offsets(const transaction& what,
                                                                     clock::time_point until) {
+  if (what.offsets.empty()) return std::nullopt;
   const auto offsets = to_list(what.offsets);
   for (;;) {
     const kafka_error_ptr why{

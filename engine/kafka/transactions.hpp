@@ -22,6 +22,7 @@ struct transactions_config {
   milliseconds timeout{15'000};
   milliseconds message_timeout{10'000}; ///< how long the library tries one event
   std::string client_id = "troupe";
+  bool yields = false; ///< whoever takes the id over keeps it: errc::conflict then, and it is not taken back
   std::function<void(error, bool fatal)> trouble;                             ///< may be empty
   std::function<void(int level, std::string facility, std::string text)> log; ///< may be empty
 };
@@ -29,8 +30,8 @@ struct transactions_config {
 /// Events and the offsets after the inputs they came of.
 struct transaction {
   std::vector<std::shared_ptr<const std::vector<outgoing>>> events; ///< by input, in the order to be written
-  std::vector<commit_request> offsets;
-  membership member; ///< the owner of the offsets' partitions
+  std::vector<commit_request> offsets;                              ///< may be none
+  membership member;                                                ///< the owner of the offsets' partitions
 };
 
 struct transaction_outcome {
@@ -38,7 +39,7 @@ struct transaction_outcome {
     committed,
     aborted, ///< certainly not committed: may be tried again
     refused, ///< not committed either, because of the events of some inputs: those of the others may be taken
-    unknown, ///< what the group has committed says whether it took effect: read it again
+    unknown, ///< what the group has committed, or what was written, says whether it took effect: read it
   };
   /// An event of this input is too large (errc::too_large) and never will be taken, or it is not taken as
   /// things are: its topic is missing or invalid, may not be written to, or takes no event like it.

@@ -156,6 +156,51 @@ TEST(DeadLetter, KnowsItsHeadersByTheirExactName) {
   EXPECT_FALSE(is_dead_letter_header(""));
 }
 
+TEST(Replay, IsTheEventWithItsOriginAndOneMoreReplay) {
+  const auto letter = replayed(make_dead_letter(event(), "dlq", "billing-group", "billing", why), 7);
+  const auto again = make_replay(letter, "order.placed.billing.replay");
+  EXPECT_EQ(again.topic, "order.placed.billing.replay");
+  EXPECT_EQ(again.key, event().key);
+  EXPECT_EQ(again.value, event().value);
+  EXPECT_EQ(again.timestamp_ms, event().timestamp_ms);
+  EXPECT_EQ(users(again.headers), event().headers);
+  EXPECT_EQ(one(again, "original-topic"), "order.placed");
+  EXPECT_EQ(one(again, "original-offset"), "4711");
+  EXPECT_EQ(one(again, "replay-count"), "1");
+  EXPECT_EQ(again.headers.size(), event().headers.size() + 6) << "five of its origin and the count";
+}
+
+TEST(Replay, CountsOnThroughEveryDeath) {
+  auto letter = make_dead_letter(event(), "dlq", "g", "a", why);
+  for (unsigned n = 1; n <= 3; ++n) {
+    auto e = replayed(letter, n);
+    const auto again = make_replay(e, "t.a.replay");
+    EXPECT_EQ(replay_count(again.headers), n);
+    e.headers = again.headers;
+    letter = make_dead_letter(e, "dlq", "g", "a", why);
+    EXPECT_EQ(replay_count(letter.headers), n);
+    EXPECT_EQ(one(letter, "original-topic"), "order.placed");
+  }
+}
+
+TEST(Replay, TakesACountThatIsNoneForNone) {
+  for (const auto* text : {"", "-1", "x", "1x", "00", "99999999999999999999"})
+    EXPECT_EQ(replay_count({{"replay-count", text}}), 0U) << text;
+  EXPECT_EQ(replay_count({{"replay-count", std::nullopt}}), 0U);
+  EXPECT_EQ(replay_count({{"replay-count", "12"}}), 12U);
+}
+
+TEST(Replay, KeepsNullsNull) {
+  auto e = event();
+  e.key.reset();
+  e.value.reset();
+  e.timestamp_ms = -1;
+  const auto again = make_replay(e, "t");
+  EXPECT_FALSE(again.key);
+  EXPECT_FALSE(again.value);
+  EXPECT_FALSE(again.timestamp_ms);
+}
+
 TEST(Envelope, HasTheHeadTheHashAndTheCoordinates) {
   auto e = event();
   e.value = std::string(1'000'000, 'a');

@@ -64,6 +64,11 @@ TEST_F(Transactions, commit_what_is_taken) {
   EXPECT_EQ(run({{"a"}}).what, kind::committed);
 }
 
+TEST_F(Transactions, need_no_offsets) {
+  const auto events = std::make_shared<const std::vector<outgoing>>(numbered("a", 3));
+  EXPECT_EQ(client->run({{events}, {}, {}}).what, kind::committed);
+}
+
 TEST_F(Transactions, name_the_inputs_whose_topic_is_missing_until_it_is_there) {
   says("missing", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
   const auto outcome = run({{"a"}, {"missing"}, {"b", "missing"}, {"b"}});
