@@ -1,5 +1,6 @@
 #include "apps/command/command.hpp"
 
+#include "apps/command/completion.hpp"
 #include "apps/command/dlq.hpp"
 #include "apps/command/exit_code.hpp"
 #include "apps/command/online_check.hpp"
@@ -7,6 +8,7 @@
 #include "apps/command/run.hpp"
 #include "apps/command/version.hpp"
 #include "engine/config/load.hpp"
+#include "engine/config/topology.hpp"
 #include "engine/kafka/connection.hpp"
 
 #include <CLI/CLI.hpp>
@@ -44,6 +46,24 @@ int check(const run_arguments& from, const handlers& h, bool online) {
   }
   std::printf("%zu actor%s, no errors\n", settings->actors.size(), settings->actors.size() == 1 ? "" : "s");
   return exit_code::done;
+}
+
+int graph(const run_arguments& from, const handlers& h, bool as_json) {
+  const auto settings = load_or_complain(from, h);
+  if (!settings) return exit_code::config;
+  const auto all = config::topology_of(*settings);
+  std::fputs((as_json ? config::topology_json(all) : config::mermaid(all)).c_str(), stdout);
+  return exit_code::done;
+}
+
+int print_completion(const CLI::App& app, const std::string& shell) {
+  const auto script = completion_script(app, shell);
+  if (script) {
+    std::fputs(script->c_str(), stdout);
+    return exit_code::done;
+  }
+  std::fprintf(stderr, "troupe completion: %s\n", script.failure().detail.c_str());
+  return exit_code::usage;
 }
 
 } // namespace
@@ -104,6 +124,16 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
   dlq_arguments dlq_from;
   auto* dlq_command = add_dlq(app, dlq_from);
 
+  bool graph_json = false;
+  auto* graph_command = app.add_subcommand("graph", "Print who reads and writes what, as Mermaid");
+  add_files(*graph_command, from);
+  graph_command->add_flag("--json", graph_json, "JSON instead");
+
+  std::string shell;
+  auto* completion_command =
+      app.add_subcommand("completion", "Print a script that completes this command in a shell");
+  completion_command->add_option("SHELL", shell, "bash, zsh or fish")->required();
+
   auto* schema_command = app.add_subcommand("schema", "Print the JSON Schema of the config file");
   auto* version_command = app.add_subcommand("version", "Print the versions of troupe and of librdkafka");
 
@@ -130,6 +160,8 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
   if (*run_command) return run(from, h);
   if (*check_command) return check(from, h, online);
   if (*produce_command) return produce(produce_from);
+  if (*graph_command) return graph(from, h, graph_json);
+  if (*completion_command) return print_completion(app, shell);
   if (*dlq_command) return dlq(dlq_from, h);
   if (*schema_command) {
     std::fputs(config::json_schema().c_str(), stdout);

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -126,6 +127,49 @@ def test_the_schema_is_json_and_describes_what_the_check_accepts():
     assert answer.returncode == 0
     schema = json.loads(answer.stdout)
     assert {"version", "app", "kafka", "redis", "actors", "defaults"} <= set(schema["properties"])
+
+
+def test_graph_draws_the_topology(file):
+    drawn = troupe("graph", file(GOOD))
+    assert drawn.returncode == 0 and drawn.stdout.startswith("flowchart LR\n"), drawn.stderr
+    for name in ("order.placed", "inventory-service", "order.placed.inventory.dlq", "order.placed.inventory.replay"):
+        assert f'"{name}"' in drawn.stdout
+    told = json.loads(troupe("graph", "--json", file(GOOD)).stdout)
+    assert {"handler", "topic", "dlq", "replay"} == {node["kind"] for node in told["nodes"]}
+    ids = {node["id"] for node in told["nodes"]}
+    assert all(edge["from"] in ids and edge["to"] in ids for edge in told["edges"])
+    assert troupe("graph", file(BAD)).returncode == 78
+
+
+def completed(*words):
+    """What bash offers for the last of these words."""
+    script = troupe("completion", "bash").stdout
+    asked = f'{script}\nCOMP_WORDS=(troupe "$@"); COMP_CWORD=$#; _troupe; printf "%s\\n" "${{COMPREPLY[@]}}"'
+    answer = subprocess.run(["bash", "--norc", "-c", asked, "bash", *words], capture_output=True, text=True, timeout=20)
+    assert answer.returncode == 0 and not answer.stderr, answer.stderr
+    return answer.stdout.split()
+
+
+def test_bash_completes_what_the_help_shows():
+    commands = completed("")
+    shown = set(re.findall(r"^  (\w+) ", troupe("--help").stdout.split("Subcommands:")[1], re.MULTILINE))
+    assert shown and shown <= set(commands)
+    assert completed("dl") == ["dlq"]
+    assert set(completed("dlq", "")) >= {"ls", "show", "replay", "discard", "--help"}
+    assert {"--where", "--since", "--rate", "--dry-run", "--yes"} <= set(completed("dlq", "replay", "some.dlq", "--"))
+    assert completed("run", "--reb") == ["--rebuild"]
+    assert "--rebuild" not in completed("check", "--")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_of_their_shell(shell, tmp_path):
+    script = tmp_path / f"troupe.{shell}"
+    script.write_text(troupe("completion", shell).stdout)
+    assert "replay" in script.read_text() and "--help" in script.read_text().replace("-l help", "--help")
+    if shutil.which(shell):  # bash is everywhere; the others are looked at where they are installed
+        answer = subprocess.run([shell, "-n", script], capture_output=True, text=True, timeout=20)
+        assert answer.returncode == 0 and not answer.stderr, answer.stderr
+    assert troupe("completion", "csh").returncode == 64
 
 
 def test_version_and_help():
