@@ -1,5 +1,6 @@
 #include "actors/ingest.hpp"
 
+#include "engine/core/trace_context.hpp"
 #include "engine/handler/run_handler.hpp"
 #include "engine/log/log.hpp"
 
@@ -37,6 +38,15 @@ ingest::rules rules_of(const config::ingest_actor& spec) {
   if (!spec.stamp.empty()) r.stamp = at(spec.stamp);
   r.batch = spec.batch;
   return r;
+}
+
+/// Whoever asked may be tracing it. What is no trace is none of ours to hand on.
+std::vector<header> trace_of(const http::request& what) {
+  const auto* parent = what.header("traceparent");
+  if (!parent || !is_traceparent(*parent)) return {};
+  std::vector<header> trace{{"traceparent", *parent}};
+  if (const auto* state = what.header("tracestate")) trace.push_back({"tracestate", *state});
+  return trace;
 }
 
 } // namespace
@@ -241,6 +251,7 @@ void ingest_state::publish(const std::shared_ptr<asked>& q, std::vector<outgoing
                    {.status = status, .content_type = body.empty() ? "" : "application/json", .body = body});
   };
   if (events.empty()) return accepted(q);
+  carry_trace(trace_of(q->what), events);
   auto out = shared->producer(spec.acks, spec.timeout);
   if (!out) return refuse(q, {503, out.failure().detail}, broker_pause);
 

@@ -1,6 +1,7 @@
 #include "actors/supervisor.hpp"
 
 #include "actors/dead_letter_writer.hpp"
+#include "engine/core/trace_context.hpp"
 #include "engine/log/log.hpp"
 
 #include <algorithm>
@@ -224,6 +225,7 @@ void supervisor_state::end_call(const std::shared_ptr<call>& which, outcome resu
       result = outcome::permanent(
           "the handler returned an event without a topic, and the actor has no `publish`", "no_topic");
     if (result.kind == verdict::success) count.ok->add();
+    if (!result.events.empty()) carry_trace(which->event->headers, result.events);
     pool->called(which->task, std::move(result), now, wall, actions);
   }
   release(which->slot);

@@ -72,7 +72,9 @@ record unwrap(const record& enveloped, const record& original) {
   auto whole = enveloped;
   whole.key = original.key;
   whole.value = original.value;
-  std::erase_if(whole.headers, [](const header& h) { return h.name == "payload-envelope"; });
+  std::erase_if(whole.headers, [](const header& h) {
+    return h.name == "payload-envelope" || !flow::is_dead_letter_header(h.name);
+  });
   // The envelope has ours, the event the user's.
   std::vector<header> all;
   std::copy_if(original.headers.begin(), original.headers.end(), std::back_inserter(all),

@@ -21,6 +21,8 @@ constexpr std::array origin_headers{
     std::string_view{"original-topic"}, std::string_view{"original-partition"},
     std::string_view{"original-offset"}, std::string_view{"original-timestamp"},
     std::string_view{"original-group"}};
+/// A trace goes on through an envelope, too.
+constexpr std::array trace_headers{std::string_view{"traceparent"}, std::string_view{"tracestate"}};
 
 bool one_of(const auto& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -155,7 +157,7 @@ outgoing make_envelope(const outgoing& letter, std::size_t head_bytes) {
                    base64(whole.substr(0, head_bytes)) + "\"}";
   for (const auto& h : letter.headers) {
     // A user header may be what made it too large.
-    if (!is_dead_letter_header(h.name)) continue;
+    if (!is_dead_letter_header(h.name) && !one_of(trace_headers, h.name)) continue;
     envelope.headers.push_back(h);
     if (h.value && h.value->size() > most) envelope.headers.back().value->resize(most);
   }

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace troupe::deadletters {
 namespace {
 
@@ -88,7 +90,7 @@ TEST(Mark, TakesAnyBytesOfHeadersAndAnythingForNoMark) {
 }
 
 TEST(ReadEnvelope, FindsThePayloadByItsFirstOrigin) {
-  auto large = letter("order.placed", {{"mine", "1"}});
+  auto large = letter("order.placed", {{"mine", "1"}, {"traceparent", "00-aa-bb-01"}});
   large.value = std::string(100'000, 'v');
   const auto dead = buried(large, "dlq", "a");
   outgoing whole;
@@ -101,6 +103,8 @@ TEST(ReadEnvelope, FindsThePayloadByItsFirstOrigin) {
   lies.value = envelope.value;
   ASSERT_TRUE(is_envelope(lies));
   EXPECT_FALSE(is_envelope(dead));
+  EXPECT_EQ(header_of(lies, "traceparent"), "00-aa-bb-01");
+  EXPECT_FALSE(header_of(lies, "mine")) << "a user's header may be what made it too large";
   const auto read = read_envelope(lies);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->from.where.topic, "order.placed");
@@ -112,6 +116,9 @@ TEST(ReadEnvelope, FindsThePayloadByItsFirstOrigin) {
   EXPECT_EQ(again.value, large.value);
   EXPECT_EQ(header_of(again, "mine"), "1");
   EXPECT_EQ(header_of(again, "original-topic"), "order.placed");
+  const auto traces = std::count_if(again.headers.begin(), again.headers.end(),
+                                    [](const header& h) { return h.name == "traceparent"; });
+  EXPECT_EQ(traces, 1);
   for (const auto* junk : {"", "{", "[]", R"({"sha256":1})", "{}"}) {
     lies.value = junk;
     EXPECT_FALSE(read_envelope(lies)) << junk;
