@@ -125,6 +125,13 @@ void histogram::observe(double seconds) {
   sum_.fetch_add(seconds, std::memory_order_relaxed);
 }
 
+std::array<std::uint64_t, histogram::buckets> histogram::counts() const {
+  std::array<std::uint64_t, buckets> now{};
+  for (std::size_t i = 0; i < buckets; ++i)
+    now[i] = counts_[i].load(std::memory_order_relaxed);
+  return now;
+}
+
 struct registry::impl {
   std::mutex lock;
   families<metrics::counter> counters;
@@ -194,6 +201,21 @@ gauge& registry::gauge(const std::string& name, const labels& with) {
 histogram& registry::histogram(const std::string& name, const labels& with) {
   const std::lock_guard hold{impl_->lock};
   return series_of(impl_->histograms, name, with, metric_type::histogram).metric;
+}
+
+std::uint64_t registry::sum(const std::string& name, const labels& with) const {
+  const std::lock_guard hold{impl_->lock};
+  const auto at = impl_->counters.find(name);
+  if (at == impl_->counters.end()) return 0;
+  std::uint64_t all = 0;
+  for (const auto& [text, one] : at->second) {
+    const auto within = ',' + text + ',';
+    const bool has_all = std::all_of(with.begin(), with.end(), [&](const auto& label) {
+      return within.find(',' + label_text({label}) + ',') != std::string::npos;
+    });
+    if (has_all) all += one->metric.value();
+  }
+  return all;
 }
 
 void registry::on_scrape(std::function<void()> refresh) {

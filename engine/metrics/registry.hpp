@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -34,12 +35,14 @@ private:
 /// Buckets .005 to 10 seconds, as the OpenTelemetry messaging conventions want them.
 class histogram {
 public:
+  static constexpr std::size_t buckets = 15; ///< 14 bounds and +Inf
   static std::span<const double> bounds();
   void observe(double seconds);
+  /// How many fell into each bucket.
+  [[nodiscard]] std::array<std::uint64_t, buckets> counts() const;
 
 private:
   friend class registry;
-  static constexpr std::size_t buckets = 15; ///< 14 bounds and +Inf
   std::atomic<std::uint64_t> counts_[buckets]{};
   std::atomic<double> sum_{0};
 };
@@ -53,6 +56,8 @@ public:
   metrics::counter& counter(const std::string& name, const labels& with = {});
   metrics::gauge& gauge(const std::string& name, const labels& with = {});
   metrics::histogram& histogram(const std::string& name, const labels& with = {});
+  /// What the counters of this name add up to, of all series that have these labels among theirs.
+  [[nodiscard]] std::uint64_t sum(const std::string& name, const labels& with) const;
   /// Called before each rendering, to set gauges that are read rather than kept (process_*, lag).
   void on_scrape(std::function<void()> refresh);
   /// Removes a gauge's series (a partition that is no longer ours must not show its last value for ever).
