@@ -175,7 +175,7 @@ void dispatcher::fill_mailbox() {
 }
 
 bool dispatcher::next_is_suspect() const {
-  return !draining_ && !ready_.empty() && !must_wait() && find(ready_.front())->crashed.crashes > 0;
+  return starts_calls() && !ready_.empty() && !must_wait() && find(ready_.front())->crashed.crashes > 0;
 }
 
 // What hangs is not waited for: it may never end.
@@ -190,7 +190,7 @@ void dispatcher::call_over(task_id id, task& t) {
 }
 
 std::optional<call_handler> dispatcher::next(steady_time now) {
-  if (draining_ || ready_.empty() || must_wait()) return std::nullopt;
+  if (!starts_calls() || ready_.empty() || must_wait()) return std::nullopt;
   const bool probing = !breaker_.closed();
   if (probing) {
     const auto due = breaker_.probe_due();
@@ -224,6 +224,7 @@ void dispatcher::note_failure(task& t, const std::string& reason, const std::str
 
 void dispatcher::park(task_id id, task& t, steady_time due) {
   t.at = stage::parked;
+  t.since = due;
   ++parked_;
   due_.push({due, id});
 }
@@ -446,7 +447,7 @@ std::optional<steady_time> dispatcher::next_due() const {
   const auto consider = [&](steady_time t) { due = due ? std::min(*due, t) : t; };
   if (!due_.empty()) consider(due_.top().at);
   if (!draining_ && !held_.empty()) consider(brake_.pulled() ? next_burial_ : steady_time{});
-  if (!draining_ && !ready_.empty() && !must_wait())
+  if (starts_calls() && !ready_.empty() && !must_wait())
     if (const auto probe = breaker_.probe_due()) consider(*probe);
   return due;
 }

@@ -76,6 +76,21 @@ struct event_done {
   offset_ledger::slot slot;
   record_ptr event;
 };
+/// An event that has not come to its end, for people who ask what stands still.
+struct waiting_event {
+  enum class reason { call, worker, retry, publish, dead_letter, brake };
+  reason waits_for; ///< call: its own; worker: a free one
+  record_ptr event;
+  partition_index partition = 0;
+  unsigned attempt = 1; ///< of the next or present call
+  steady_time since{};  ///< of a retry: when it is due
+  bool overdue = false; ///< its call is past the deadline and still blocks
+  failure_record why;   ///< of the last failure; empty where there was none
+};
+struct standstill {
+  std::vector<waiting_event> retries; ///< those due first
+  std::vector<waiting_event> oldest;  ///< of each partition that has events
+};
 /// Worth a line in the log or a tick in a metric; nothing to do.
 struct notice {
   enum class kind { retry, breaker_opened, breaker_closed, flood };
@@ -134,11 +149,16 @@ public:
   /// Starts nothing any more; what runs, publishes or is being dead-lettered comes to its end.
   void drain() { draining_ = true; }
   void resume() { draining_ = false; }
+  /// Whether an operator holds it: starts no calls, whatever drains and resumes meanwhile.
+  void pause(bool on) { paused_ = on; }
+  [[nodiscard]] bool paused() const { return paused_; }
   /// Calls, publishes and dead letters under way.
   [[nodiscard]] std::size_t under_way() const { return running_ + publishing_ + burying_; }
   [[nodiscard]] std::size_t running() const { return running_; }
   [[nodiscard]] std::size_t mailbox() const { return mailbox_; }
   [[nodiscard]] std::size_t parked() const { return parked_; }
+  /// Looks at every event: for once a second, not for each.
+  [[nodiscard]] standstill look(std::size_t most_retries) const;
   [[nodiscard]] bool breaker_closed() const { return breaker_.closed(); }
   [[nodiscard]] bool known(task_id id) const { return find(id) != nullptr; }
   /// The dead letters under way, for a new dead-letter writer after the old one died.
@@ -165,7 +185,7 @@ private:
     bool publish_due = false; ///< waits to repeat its publish
     bool overdue = false;     ///< its call is past the deadline and may never return
     crash_record crashed;
-    steady_time since{};                       ///< when it became runnable, last
+    steady_time since{}; ///< when it became runnable, last; while parked: when it is due
     lane_table::index home = lane_table::none; ///< none: ordered after nothing
     std::uint32_t behind = no_task;            ///< the next one of its lane
     record_ptr event;
@@ -190,6 +210,8 @@ private:
   std::uint32_t new_task();
   void forget(task_id id, task& t);
   [[nodiscard]] lane_table::index lane_of(partition_state& p, const record& event) const;
+  [[nodiscard]] bool starts_calls() const { return !draining_ && !paused_; }
+  [[nodiscard]] static waiting_event describe(const task& t);
   void make_runnable(task_id id, task& t, steady_time now);
   void condemn(task_id id, task& t);
   [[nodiscard]] bool must_wait() const;
@@ -227,7 +249,7 @@ private:
   std::optional<task_id> alone_; ///< the suspect that runs
   std::size_t overdue_ = 0;      ///< of those that run
   std::size_t mailbox_ = 0, running_ = 0, publishing_ = 0, burying_ = 0, parked_ = 0;
-  bool draining_ = false;
+  bool draining_ = false, paused_ = false;
 };
 
 } // namespace troupe::flow
