@@ -4,6 +4,7 @@
 #include "actors/generator.hpp"
 #include "actors/ingest.hpp"
 #include "actors/supervisor.hpp"
+#include "actors/telemetry.hpp"
 #include "engine/log/log.hpp"
 #include "engine/metrics/process.hpp"
 
@@ -26,6 +27,15 @@ const char* kind_of(conductor_state::role as) {
     return "ingest";
   }
   return "actor";
+}
+
+/// What the operational state calls it.
+cast_known::role role_of(const config::actor& a) {
+  if (const auto* w = std::get_if<config::worker_actor>(&a.kind))
+    return {a.name, "handler", w->consume.group};
+  if (const auto* c = std::get_if<config::aggregate_actor>(&a.kind))
+    return {a.name, "aggregate", c->consume.group};
+  return {a.name, std::holds_alternative<config::ingest_actor>(a.kind) ? "ingest" : "generate", {}};
 }
 
 /// What can change while the actor runs; the rest needs it restarted.
@@ -58,6 +68,45 @@ void conductor_state::spawn_publisher() {
   front->point_to(publisher);
   for (const auto& c : children)
     if (c.actor) self->send(c.actor, new_publisher{publisher});
+}
+
+void conductor_state::spawn_telemetry() {
+  if (!shared->recorder) return;
+  telemetry =
+      self->spawn<caf::linked + caf::monitored>(actors::telemetry, shared, caf::actor_cast<caf::actor>(self));
+  tell_cast();
+}
+
+void conductor_state::tell_cast() {
+  if (!telemetry) return;
+  cast_known all;
+  for (const auto& c : children)
+    if (c.actor || c.restart) all.roles.push_back(role_of(c.what));
+  self->send(telemetry, std::move(all));
+}
+
+void conductor_state::pass_on(const pool_order& what) {
+  const auto at = std::find_if(children.begin(), children.end(), [&](const child& c) {
+    return c.what.name == what.actor && std::holds_alternative<config::worker_actor>(c.what.kind);
+  });
+  state::answer said;
+  said.done = true;
+  said.runs_it = at != children.end() && (at->actor || at->restart);
+  if (said.runs_it && at->actor) {
+    self->send(at->actor, what);
+    return;
+  }
+  said.text = said.runs_it ? "it is being replaced, and begins so" : "it runs no such pool";
+  self->send(what.reply_to, order_obeyed{what.order, std::move(said)});
+}
+
+/// The last thing a process says of itself.
+void conductor_state::say_goodbye() {
+  if (std::exchange(leaving, true)) return;
+  if (telemetry)
+    self->send(telemetry, stop_order{});
+  else
+    ended(exit_code);
 }
 
 void conductor_state::spawn_child(child& c) {
@@ -112,6 +161,17 @@ void conductor_state::on_down(const caf::down_msg& m) {
     shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "publisher"}}).add();
     spawn_publisher();
     if (flushing) ask_flush(); // it may have died before it began
+    return;
+  }
+  if (telemetry && m.source == telemetry.address()) {
+    telemetry = nullptr;
+    if (leaving) {
+      ended(exit_code);
+      return;
+    }
+    log::error("actor_died", "the telemetry died and is replaced");
+    shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "telemetry"}}).add();
+    self->delayed_send(self, respawn_after, try_again{});
     return;
   }
   const auto at = std::find_if(children.begin(), children.end(),
@@ -214,6 +274,7 @@ void conductor_state::reload(const config::settings& next) {
                  "effect when the process is started again");
   shared->settings.actors = next.actors; // what a conductor that replaces this one starts from
   update_ready();
+  tell_cast();
   shared->metrics.counter("troupe_config_reloads_total", {{"result", "ok"}}).add();
 }
 
@@ -232,6 +293,7 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
     if (!std::holds_alternative<config::generate_actor>(c.what.kind)) waiting_for.insert(c.what.name);
   for (auto& c : children)
     spawn_child(c);
+  spawn_telemetry();
   watch_memory();
   return {
       [this](const joined& m) {
@@ -244,6 +306,7 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
         stop(m.exit_code);
       },
       [this](const try_again&) {
+        if (!telemetry && !leaving) spawn_telemetry();
         if (stopping) return;
         for (auto& c : children)
           if (c.restart && !c.actor) spawn_child(c);
@@ -261,11 +324,20 @@ caf::behavior conductor_state::make_behavior(services* s, publisher_front* f, st
               "some events were not acknowledged at the deadline: whether they were written is unknown");
           if (exit_code == 0) exit_code = 75;
         }
-        ended(exit_code);
+        say_goodbye();
       },
+      [this](const farewell_said&) {
+        if (leaving) ended(exit_code);
+      },
+      [this](const report_wanted& m) {
+        for (const auto& c : children)
+          if (c.actor && std::holds_alternative<config::worker_actor>(c.what.kind)) self->send(c.actor, m);
+      },
+      [this](const pool_order& m) { pass_on(m); },
       [this](const who_is_there&) {
         roster all;
         all.members.emplace_back("publisher", publisher);
+        if (telemetry) all.members.emplace_back("telemetry", telemetry);
         for (const auto& c : children)
           if (c.actor) all.members.emplace_back(kind_of(c.as), c.actor);
         return all;

@@ -29,6 +29,8 @@ struct conductor_state {
   };
 
   void spawn_publisher();
+  void spawn_telemetry();
+  void tell_cast();
   void spawn_child(child& c);
   void on_down(const caf::down_msg& m);
   void stop(int exit_code);
@@ -37,17 +39,20 @@ struct conductor_state {
   void reload(const config::settings& next);
   void update_ready();
   void watch_memory();
+  void pass_on(const pool_order& what);
+  void say_goodbye();
 
   caf::event_based_actor* self;
   services* shared = nullptr;
   publisher_front* front = nullptr;
   std::function<void(int)> ended;
   caf::actor publisher;
+  caf::actor telemetry; ///< none without Redis
   std::vector<child> children;
   std::set<std::string> waiting_for; ///< whose group has not let them in yet, or whose door is not open
   policy::restart_budget budget{50, milliseconds{60'000}};
   int exit_code = 0;
-  bool stopping = false, flushing = false, flushed = false;
+  bool stopping = false, flushing = false, flushed = false, leaving = false;
   steady_time stop_at{};
 };
 /// `ended` is called once, with the exit code, when everything has stopped.

@@ -49,9 +49,7 @@ caf::behavior dead_letter_writer_state::make_behavior(services* s, caf::actor to
         auto& p = at->second;
         if (!m.failure) {
           failpoint("letter_acknowledged");
-          shared->metrics
-              .counter("troupe_dlq_messages_total", {{"actor", actor}, {"error_type", p.error_class}})
-              .add();
+          shared->count_dead_letter(actor, p.error_class, p.letter.topic);
           letters.erase(at);
           self->send(supervisor, buried{m.id});
           return;

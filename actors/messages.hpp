@@ -9,6 +9,8 @@
 #include "engine/journal/crash_book.hpp"
 #include "engine/kafka/consumer.hpp"
 #include "engine/kafka/transactions.hpp"
+#include "engine/state/control.hpp"
+#include "engine/state/snapshot.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/allowed_unsafe_message_type.hpp>
@@ -55,6 +57,40 @@ struct who_is_there {}; ///< answered with `roster`
 struct roster {
   std::vector<std::pair<std::string, caf::actor>> members;
 }; ///< kind, actor
+
+// conductor → telemetry
+struct cast_known {
+  struct role {
+    std::string name, kind, group;
+  };
+  std::vector<role> roles;
+}; ///< what this process runs
+// telemetry → conductor → supervisors with a pool
+struct report_wanted {
+  caf::actor to;
+}; ///< answered with `pool_report`, when there is time
+struct pool_report {
+  std::string actor;
+  state::pool_state pool;
+  std::vector<state::parked_event> parked;
+  std::map<topic_partition, state::blocker> blocked;
+};
+/// What an operator wants is on the board already; `order` is empty where nobody waits for an answer.
+struct pool_order {
+  std::string order, actor;
+  bool reset = false; ///< close the breaker and release the flood brake, too
+  caf::actor reply_to;
+};
+struct order_obeyed {
+  std::string order;
+  state::answer answer;
+};
+// Redis client's thread → telemetry
+struct mail_arrived {
+  std::shared_ptr<const state::inbox::mail> mail;
+};
+// telemetry → conductor
+struct farewell_said {};
 
 // the consumer's thread → supervisor
 struct group_assigned {
@@ -291,6 +327,7 @@ struct end_of_turn {};
 struct commit_tick {};
 struct deadline_tick {};
 struct flush_tick {};
+struct look_tick {};
 struct drain_bound {
   std::uint64_t serial;
 };
@@ -308,6 +345,13 @@ TROUPE_MESSAGE(stop_process)
 TROUPE_MESSAGE(reload_process)
 TROUPE_MESSAGE(who_is_there)
 TROUPE_MESSAGE(roster)
+TROUPE_MESSAGE(cast_known)
+TROUPE_MESSAGE(report_wanted)
+TROUPE_MESSAGE(pool_report)
+TROUPE_MESSAGE(pool_order)
+TROUPE_MESSAGE(order_obeyed)
+TROUPE_MESSAGE(mail_arrived)
+TROUPE_MESSAGE(farewell_said)
 TROUPE_MESSAGE(group_assigned)
 TROUPE_MESSAGE(group_revoked)
 TROUPE_MESSAGE(commits_ended)
@@ -357,6 +401,7 @@ TROUPE_MESSAGE(end_of_turn)
 TROUPE_MESSAGE(commit_tick)
 TROUPE_MESSAGE(deadline_tick)
 TROUPE_MESSAGE(flush_tick)
+TROUPE_MESSAGE(look_tick)
 TROUPE_MESSAGE(drain_bound)
 TROUPE_MESSAGE(try_again)
 #undef TROUPE_MESSAGE

@@ -12,9 +12,12 @@
 #include <caf/send.hpp>
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 #include <optional>
 #include <thread>
+
+#include <unistd.h>
 
 namespace troupe {
 namespace {
@@ -44,6 +47,8 @@ http::response admin_answer(services& s, const http::request& q) {
 }
 
 constexpr std::int32_t embedded_partitions = 4;
+/// What an answer about the operational state may take before the update counts as dropped.
+constexpr milliseconds state_timeout{1000};
 
 } // namespace
 
@@ -64,6 +69,7 @@ struct runtime::impl {
   std::atomic<bool> over{false};
 
   result<void> connect();
+  void open_state(const std::string& version);
   void raise_conductor();
   caf::actor present_conductor() {
     const std::lock_guard hold{lock};
@@ -111,6 +117,35 @@ result<void> runtime::impl::connect() {
   return {};
 }
 
+/// Where operators see and steer the process. It never stands in the way of the work: without an answer of
+/// Redis the pools begin as their files say.
+void runtime::impl::open_state(const std::string& version) {
+  const auto& s = shared.settings;
+  const auto to = s.names_redis ? redis::parse_url(s.redis_url) : result<redis::address>{error{}};
+  if (!to) return;
+  state::identity who;
+  std::array<char, 256> host{};
+  ::gethostname(host.data(), host.size() - 1);
+  who.host = host.data();
+  who.pid = ::getpid();
+  const auto instance = shared.instance();
+  who.id = instance ? *instance : who.host + "-pid-" + std::to_string(who.pid);
+  who.version = version;
+  who.config_digest = s.digest;
+  who.start_ms = wall_ms();
+  const auto client = redis::client::open(*to, state_timeout);
+  auto& dropped = shared.metrics.counter("troupe_redis_dropped_updates_total");
+  shared.recorder = std::make_unique<state::recorder>(client, s.app, who, [&dropped] { dropped.add(); });
+  shared.inbox = std::make_unique<state::inbox>(client, s.app, who.id);
+  auto wanted = shared.inbox->open();
+  if (wanted)
+    (void)shared.desired.replace(std::move(wanted->wanted));
+  else
+    log::warning("desired_unknown",
+                 wanted.failure().detail +
+                     "; pools begin as their files say, until Redis tells what operators want");
+}
+
 /// CAF leaves its logger with every thread that spawns, and the actor system would wait for that thread to
 /// end.
 void leave_the_logger() {
@@ -152,6 +187,7 @@ result<std::unique_ptr<runtime>> runtime::start(config::settings settings, const
     i->shared.mark_adopt(name);
   i->shared.publisher = &i->front;
   if (const auto connected = i->connect(); !connected) return connected.failure();
+  i->open_state(options.version);
   auto& metrics = i->shared.metrics;
   metrics.gauge("troupe_build_info", {{"version", options.version}}).set(1);
   if (const auto limit = i->shared.settings.memory_limit; limit > 0)

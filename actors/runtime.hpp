@@ -16,7 +16,7 @@ namespace troupe {
 struct run_options {
   std::vector<std::string> rebuild; ///< aggregates that count again from the log
   std::vector<std::string> adopt;   ///< aggregates that go on although their definition changed
-  std::string version;              ///< for troupe_build_info
+  std::string version;              ///< for troupe_build_info, and the operational state
 };
 
 /// The running engine, without CAF in sight: what apps see. Thread-safe.

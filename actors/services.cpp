@@ -44,6 +44,52 @@ void lag_board::refresh() {
   }
 }
 
+std::vector<state::partition_state> lag_board::partitions() const {
+  const std::lock_guard hold{lock_};
+  std::vector<state::partition_state> all;
+  for (const auto& [key, e] : entries_) {
+    state::partition_state p{key.first, key.second.topic, key.second.partition, e.position, {}, {}, {}, {}};
+    const auto consumer = e.consumer.lock();
+    if (const auto marks = consumer ? consumer->cached_watermarks(key.second) : std::nullopt) {
+      p.start = marks->low;
+      p.end = marks->high;
+    }
+    if (e.behind_ms >= 0) p.oldest_ms = e.behind_ms;
+    all.push_back(std::move(p));
+  }
+  return all;
+}
+
+std::optional<state::desired> desired_board::of(const std::string& actor) const {
+  const std::lock_guard hold{lock_};
+  const auto at = wanted_.find(actor);
+  return at == wanted_.end() ? std::nullopt : std::optional{at->second};
+}
+
+std::vector<std::string> desired_board::replace(std::map<std::string, state::desired> wanted) {
+  const std::lock_guard hold{lock_};
+  std::vector<std::string> changed;
+  for (const auto& [actor, now] : wanted)
+    if (const auto at = wanted_.find(actor); at == wanted_.end() || at->second != now)
+      changed.push_back(actor);
+  for (const auto& [actor, before] : wanted_)
+    if (!wanted.contains(actor)) changed.push_back(actor);
+  wanted_ = std::move(wanted);
+  return changed;
+}
+
+void services::count_dead_letter(const std::string& actor, const std::string& error_class,
+                                 const std::string& topic) {
+  metrics.counter("troupe_dlq_messages_total", {{"actor", actor}, {"error_type", error_class}}).add();
+  const std::lock_guard hold{letters_lock_};
+  ++letters_[topic];
+}
+
+std::map<std::string, std::uint64_t> services::dead_letters_by_topic() const {
+  const std::lock_guard hold{letters_lock_};
+  return letters_;
+}
+
 bool services::take_rebuild(const std::string& actor) {
   const std::lock_guard hold{marks_lock_};
   return rebuild_.erase(actor) > 0;

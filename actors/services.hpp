@@ -14,6 +14,8 @@
 #include "engine/kafka/producer.hpp"
 #include "engine/metrics/registry.hpp"
 #include "engine/redis/client.hpp"
+#include "engine/state/control.hpp"
+#include "engine/state/recorder.hpp"
 
 #include <atomic>
 #include <functional>
@@ -39,6 +41,7 @@ public:
   void remove(const std::string& group, const topic_partition& where);
   /// Sets the gauges.
   void refresh();
+  [[nodiscard]] std::vector<state::partition_state> partitions() const;
 
 private:
   struct entry {
@@ -47,8 +50,21 @@ private:
     std::weak_ptr<kafka::consumer> consumer;
   };
   metrics::registry& registry_;
-  std::mutex lock_;
+  mutable std::mutex lock_;
   std::map<std::pair<std::string, topic_partition>, entry> entries_;
+};
+
+/// What operators want of the pools: written by telemetry, read by supervisors, those that are born later
+/// too. Thread-safe.
+class desired_board {
+public:
+  [[nodiscard]] std::optional<state::desired> of(const std::string& actor) const;
+  /// The actors for which something else is desired now.
+  std::vector<std::string> replace(std::map<std::string, state::desired> wanted);
+
+private:
+  mutable std::mutex lock_;
+  std::map<std::string, state::desired> wanted_;
 };
 
 /// What the actors of a process share and do not own; outlives all of them.
@@ -73,6 +89,10 @@ struct services {
   kafka::connection kafka;
   std::unique_ptr<kafka::embedded_broker> embedded; ///< with `kafka.brokers: embedded`
   std::shared_ptr<redis::client> redis; ///< none where no aggregate needs it and the config has none
+  // The operational state: none where the config has no `redis`. On a connection of their own.
+  std::unique_ptr<state::recorder> recorder;
+  std::unique_ptr<state::inbox> inbox;
+  desired_board desired;
   http::client http;
   http_doors doors;
   std::unique_ptr<journal::crash_memory> crashes; ///< none without `state`
@@ -115,11 +135,16 @@ struct services {
   /// one is reported; with a failure where any failed.
   void produce(kafka::producer& to, const std::vector<outgoing>& events,
                std::function<void(const std::optional<error>&)> done);
+  /// Counts a dead letter that a broker acknowledged.
+  void count_dead_letter(const std::string& actor, const std::string& error_class, const std::string& topic);
+  [[nodiscard]] std::map<std::string, std::uint64_t> dead_letters_by_topic() const;
   /// Flushes them all; true if nothing is left.
   bool flush_producers(milliseconds deadline);
 
 private:
   std::mutex marks_lock_, producers_lock_, instance_lock_;
+  mutable std::mutex letters_lock_;
+  std::map<std::string, std::uint64_t> letters_;
   std::optional<slot_lock> slot_;
   std::weak_ptr<void> solitude_;
   std::set<std::string> rebuild_, adopt_;

@@ -417,6 +417,11 @@ caf::behavior supervisor_state::make_behavior(services* s, config::actor what, c
           ask_publish(p);
       },
       [this](const reload_order& m) { reload(m.next); },
+      [this](const report_wanted& m) { self->send(m.to, report()); },
+      [this](const pool_order& m) {
+        self->send(m.reply_to, order_obeyed{m.order, obey(m)});
+        after();
+      },
       [this](const who_is_there&) {
         roster all;
         if (writer) all.members.emplace_back("dead_letter_writer", writer);

@@ -113,6 +113,13 @@ struct supervisor_state {
   [[nodiscard]] std::size_t busy_slots() const { return calling - hung; }
   [[nodiscard]] std::size_t occupied_slots() const { return slots.size() - vacant; }
   [[nodiscard]] std::size_t slots_in_use() const { return occupied_slots() - hung; }
+
+  // what operators see and want (supervisor_control.cpp)
+  void obey_desired();
+  [[nodiscard]] state::answer obey(const pool_order& what);
+  [[nodiscard]] pool_report report() const;
+  [[nodiscard]] std::string pool_in_words() const;
+
   [[nodiscard]] flow::dispatch_rules rules() const;
 
   caf::event_based_actor* self;

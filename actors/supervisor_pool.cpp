@@ -86,6 +86,7 @@ void supervisor_state::set_up_pool() {
     route->how = call_route::by_simulation{std::get<config::simulate_handler>(spec.handler),
                                            std::make_shared<simulated_calls>()};
   resize(spec.pool.workers);
+  obey_desired();
   if (spec.guarantee == config::guarantee::at_least_once) spawn_writer();
 }
 
@@ -499,7 +500,7 @@ void supervisor_state::end_turn() {
   count.free->set(static_cast<double>(idle.size()));
   count.mailbox->set(static_cast<double>(pool->mailbox()));
   count.breaker_open->set(pool->breaker_closed() ? 0 : 1);
-  count.paused->set(pool->breaker_closed() ? 0 : 1);
+  count.paused->set(pool->breaker_closed() && !pool->paused() ? 0 : 1);
   count.hung->set(static_cast<double>(hung));
 }
 
@@ -513,19 +514,15 @@ void supervisor_state::arm_tick() {
 }
 
 void supervisor_state::reload(const config::actor& next) {
-  const auto& now = std::get<config::worker_actor>(next.kind);
+  actor = next;
+  const auto& now = std::get<config::worker_actor>(actor.kind);
   spec.retry = now.retry;
   spec.breaker = now.breaker;
   spec.deadline = now.deadline;
   spec.dlq.flood = now.dlq.flood;
   spec.pool.max_workers = now.pool.max_workers;
   pool->change(rules());
-  if (now.pool.workers != spec.pool.workers)
-    log::info("pool_resized", "the pool was resized",
-              {{"actor", actor.name},
-               {"workers", static_cast<std::int64_t>(now.pool.workers)},
-               {"before", static_cast<std::int64_t>(spec.pool.workers)}});
-  resize(now.pool.workers);
+  obey_desired();
   after();
 }
 

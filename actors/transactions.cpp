@@ -196,9 +196,7 @@ void transactions::count_committed(const running& of) {
   for (const auto& one : of.outputs) {
     events += one.events->size();
     if (!one.dead_as.empty())
-      seat_.shared->metrics
-          .counter("troupe_dlq_messages_total", {{"actor", seat_.actor}, {"error_type", one.dead_as}})
-          .add();
+      seat_.shared->count_dead_letter(seat_.actor, one.dead_as, one.events->front().topic);
   }
   seat_.shared->sent.add(events);
 }

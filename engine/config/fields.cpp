@@ -39,8 +39,8 @@ constexpr field table[]{
     row("", "app", t::name, "Prefix of this app's operational Redis keys.").must(),
     row("", "kafka", t::section, "Where Kafka is."),
     row("", "redis", t::section,
-        "Where Redis is. Aggregates need it; where it is written, handlers reach it and ingests keep their "
-        "idempotency keys there."),
+        "Where Redis is. Aggregates need it; where it is written, handlers reach it, ingests keep their "
+        "idempotency keys there, and processes tell of themselves (troupe status)."),
     row("", "admin", t::section, "The address for metrics, health and control."),
     row("", "dashboard", t::section, "The live dashboard.").not_yet(),
     row("", "shutdown", t::section, "How long a clean stop may take."),

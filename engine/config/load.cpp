@@ -115,6 +115,17 @@ settings to_settings(const node& root, const std::vector<cast_member>& cast, con
   return s;
 }
 
+/// FNV-1a: it tells files apart, it need not resist anybody.
+std::string digest_of(const std::vector<source>& files) {
+  std::uint64_t sum = 0xcbf29ce484222325;
+  for (const auto& file : files)
+    for (const char c : file.text + '\0')
+      sum = (sum ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  std::array<char, 17> text{};
+  std::snprintf(text.data(), text.size(), "%016llx", static_cast<unsigned long long>(sum));
+  return text.data();
+}
+
 std::vector<cast_member> read_actors(const node& root, checker& check, problem_list& problems) {
   std::vector<cast_member> all;
   const auto* actors = root.find("actors");
@@ -183,7 +194,10 @@ loaded load(const inputs& from) {
   check_rules_with_kafka(root, cast, problems);
 
   loaded out;
-  if (!problems.any_errors() && whole) out.config = to_settings(root, cast, problems);
+  if (!problems.any_errors() && whole) {
+    out.config = to_settings(root, cast, problems);
+    out.config->digest = digest_of(from.files);
+  }
   out.problems = problems.take();
   if (from.files.empty()) out.problems.push_back(without_place("", "no configuration file was named"));
   return out;

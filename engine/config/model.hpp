@@ -184,6 +184,7 @@ struct settings {
   std::size_t memory_limit = 0;   ///< bytes; 0: none
   std::string log_level = "info"; ///< debug, info, warning or error
   std::vector<actor> actors;      ///< in the order of the files
+  std::string digest;             ///< of the files' text: whether two processes run the same
 
   [[nodiscard]] bool needs_redis() const {
     for (const auto& a : actors)

@@ -52,7 +52,8 @@ constexpr std::array entries{
 
     catalogue_entry{"troupe_ingest_requests_total", counter, "HTTP requests answered, by actor and status."},
     catalogue_entry{"troupe_pool_workers", gauge, "Workers of the pool by state: busy, idle."},
-    catalogue_entry{"troupe_pool_paused", gauge, "1 while the pool starts no calls: its breaker is open."},
+    catalogue_entry{"troupe_pool_paused", gauge,
+                    "1 while the pool starts no calls: an operator paused it, or its breaker is open."},
     catalogue_entry{"troupe_breaker_open", gauge, "1 while the circuit breaker is open or probing."},
     catalogue_entry{"troupe_hung_handlers", gauge, "Calls still running past their deadline."},
     catalogue_entry{"troupe_mailbox_messages", gauge, "Runnable events waiting for a worker."},
@@ -64,6 +65,9 @@ constexpr std::array entries{
         "Age of the oldest unfinished event of the partition, as far as it was read; 0 where none waits."},
     catalogue_entry{"troupe_assigned_partitions", gauge, "Partitions assigned to this process."},
     catalogue_entry{"troupe_redis_up", gauge, "1 while Redis answers."},
+    catalogue_entry{
+        "troupe_redis_dropped_updates_total", counter,
+        "Updates of the operational state (troupe status, the dashboard) that Redis did not take in time."},
     catalogue_entry{"troupe_memory_limit_bytes", gauge,
                     "Resident memory past which the process drains and exits (limits.memory)."},
     catalogue_entry{"troupe_build_info", gauge, "Always 1; the labels say which build this is."},

@@ -138,6 +138,7 @@ protected:
     s.kafka.brokers = real ? real : "embedded";
     s.kafka.producer = {{"linger.ms", linger_}};
     s.redis_url = redis_.url();
+    s.names_redis = true;
     s.admin_listen = "";
     s.actors = {{"work", work, ""}, {"count", count, ""}, {"made", made, ""}};
     if (real) create_topics(real);
@@ -271,7 +272,7 @@ TEST_P(Kills, BreakNoPromise) {
   }
   EXPECT_TRUE(eventually(patience, [&] { return engine_->ready(); })) << "never ready again";
   for (const auto* other : {"conductor", "supervisor", "partition_reader", "worker", "dead_letter_writer",
-                            "aggregator", "publisher", "generator"})
+                            "aggregator", "publisher", "generator", "telemetry"})
     EXPECT_EQ(restarts(other), other == kind ? 3U : 0U) << "restarts of " << other;
   enough_ = true;
   load_.join();
@@ -332,7 +333,8 @@ TEST_P(Kills, BreakNoPromise) {
 
 INSTANTIATE_TEST_SUITE_P(Of, Kills,
                          testing::Values("conductor", "supervisor", "partition_reader", "worker",
-                                         "dead_letter_writer", "aggregator", "publisher", "generator"),
+                                         "dead_letter_writer", "aggregator", "publisher", "generator",
+                                         "telemetry"),
                          [](const auto& of) { return std::string{of.param}; });
 
 class LongCalls : public Engine, public testing::WithParamInterface<const char*> {};
