@@ -4,6 +4,7 @@
 #include "apps/command/dlq.hpp"
 #include "apps/command/exit_code.hpp"
 #include "apps/command/online_check.hpp"
+#include "apps/command/operations.hpp"
 #include "apps/command/produce.hpp"
 #include "apps/command/run.hpp"
 #include "apps/command/version.hpp"
@@ -137,8 +138,10 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
   auto* schema_command = app.add_subcommand("schema", "Print the JSON Schema of the config file");
   auto* version_command = app.add_subcommand("version", "Print the versions of troupe and of librdkafka");
 
+  auto others = operations(h);
+  others.insert(others.end(), further.begin(), further.end());
   std::vector<CLI::App*> own;
-  for (const auto& f : further) {
+  for (const auto& f : others) {
     own.push_back(app.add_subcommand(f.name, f.description));
     f.options(*own.back());
   }
@@ -156,7 +159,7 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
     return exit_code::usage;
   }
   for (std::size_t i = 0; i < own.size(); ++i)
-    if (*own[i]) return further[i].run();
+    if (*own[i]) return others[i].run();
   if (*run_command) return run(from, h);
   if (*check_command) return check(from, h, online);
   if (*produce_command) return produce(produce_from);

@@ -1,0 +1,10 @@
+#pragma once
+
+#include "apps/command/command.hpp"
+
+namespace troupe {
+
+/// The commands that look at running processes, and act on them.
+std::vector<subcommand> operations(const handlers& h);
+
+} // namespace troupe
