@@ -61,6 +61,31 @@ bool lives_on(const config::actor& before, config::actor after) {
   return before.kind == after.kind;
 }
 
+/// What of it changes while it runs, for people.
+std::string live_changes(const config::actor& before, const config::actor& after) {
+  std::string all;
+  const auto note = [&](bool changed, const std::string& what) {
+    if (changed) all += (all.empty() ? "" : ", ") + what;
+  };
+  const auto number = [&](const char* name, unsigned was, unsigned is) {
+    note(was != is, std::string{name} + ' ' + std::to_string(was) + " → " + std::to_string(is));
+  };
+  if (const auto* is = std::get_if<config::worker_actor>(&after.kind)) {
+    const auto& was = std::get<config::worker_actor>(before.kind);
+    number("workers", was.pool.workers, is->pool.workers);
+    number("max_workers", was.pool.max_workers, is->pool.max_workers);
+    note(was.retry != is->retry, "retry");
+    note(was.breaker != is->breaker, "breaker");
+    note(was.deadline != is->deadline, "deadline");
+    note(was.dlq.flood != is->dlq.flood, "dlq.flood");
+  } else if (const auto* now = std::get_if<config::aggregate_actor>(&after.kind)) {
+    const auto& was_counting = std::get<config::aggregate_actor>(before.kind);
+    note(was_counting.flush_every != now->flush_every, "flush.every");
+    number("flush.max_keys", was_counting.flush_max_keys, now->flush_max_keys);
+  }
+  return all;
+}
+
 } // namespace
 
 void conductor_state::spawn_publisher() {
@@ -246,6 +271,8 @@ void conductor_state::reload(const config::settings& next) {
       at->what = after;
       spawn_child(*at);
     } else if (lives_on(at->what, after)) {
+      if (const auto what = live_changes(at->what, after); !what.empty())
+        log::info("actor_changed", "changed while it runs: " + what, {{"actor", after.name}});
       at->what = after;
       if (at->actor) self->send(at->actor, reload_order{after});
     } else {

@@ -90,6 +90,7 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
           "Aggregates that go on with their counts although what they count changed, or their log begins "
           "anew")
       ->type_name("ACTOR");
+  run_command->add_flag("--watch", from.watch, "Read the files again whenever they change, as on SIGHUP");
   run_command
       ->add_option("--log-format", from.log_format,
                    "auto (human on a terminal, JSON otherwise), human or json")

@@ -1,6 +1,7 @@
 #include "apps/command/run.hpp"
 
 #include "apps/command/exit_code.hpp"
+#include "apps/command/file_watch.hpp"
 #include "apps/command/version.hpp"
 #include "engine/kafka/connection.hpp"
 #include "engine/kafka/properties_together.hpp"
@@ -126,6 +127,8 @@ int run(const run_arguments& from, const handlers& h) {
     log::set_level(level(*next.config));
     (*engine)->reload(std::move(*next.config));
   };
+  std::unique_ptr<file_watch> watching;
+  if (from.watch) watching = file_watch::open(from.files, [&] { incoming.reload(); });
   const int code = attend(incoming, **engine, *settings, ended, reload);
   log::info("stopped", code == exit_code::done ? "stopped cleanly" : "stopped", {{"exit_code", code}});
   leave(code);

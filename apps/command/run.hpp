@@ -19,6 +19,7 @@ struct run_arguments {
   std::vector<std::string> rebuild, adopt;
   std::string log_format = "auto";
   std::string log_level; ///< empty: the config's
+  bool watch = false;    ///< read the files again whenever they change
 };
 
 /// Loads and checks; the problems go to standard error. None: exit with 78.

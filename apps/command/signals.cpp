@@ -58,4 +58,8 @@ void signals::wake() {
   put(0);
 }
 
+void signals::reload() {
+  put(SIGHUP);
+}
+
 } // namespace troupe

@@ -17,8 +17,9 @@ public:
   enum class event { stop, reload, woken, timeout };
   /// Waits for the next one, or for wake().
   event wait(std::chrono::milliseconds at_most);
-  /// From any thread.
+  // From any thread.
   void wake();
+  void reload(); ///< as SIGHUP
 };
 
 } // namespace troupe

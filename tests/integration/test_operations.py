@@ -297,3 +297,26 @@ def test_what_cannot_be_done_is_said_with_the_remedy_and_the_exit_code(kafka, en
     del engine.config["redis"]
     engine.write_config()
     assert "redis" in ask(engine, "status", engine.file, code=78).stderr
+
+
+@pytest.mark.limit(90)
+def test_with_watch_a_changed_file_is_read_again_and_the_log_says_what_came_of_it(kafka, engines, name):
+    topic = kafka.create_topic(name, 1)
+    engine = engines({"sized": pool(topic, name, pool={"workers": 4}), "beside": pool(topic, f"{name}-beside")})
+    engine.start("--watch").wait_ready()
+
+    def changed(**actor_keys):
+        engine.config["actors"]["sized"].update(actor_keys)
+        aside = engine.folder / "next"  # replaced as a whole, as editors do
+        aside.write_text(json.dumps(engine.config))
+        os.replace(aside, engine.file)
+    changed(pool={"workers": 6}, deadline="9s")
+    eventually(lambda: workers(engine) == 6, 20, "the change is live")
+    assert engine.logged("info", "changed while it runs", "sized", "workers 4", "deadline")
+    assert not engine.logged("info", "changed while it runs", "beside")
+    changed(deadline="many")
+    eventually(lambda: engine.logged("error", "nothing changes"), 20, "the bad file is told")
+    assert workers(engine) == 6
+    changed(deadline="9s", consume={"topic": topic, "group": name, "window": 64})
+    eventually(lambda: engine.logged("info", "needs the actor restarted", "sized"), 20, "what restarts is told")
+    assert not engine.logged("info", "needs the actor restarted", "beside")
