@@ -36,10 +36,12 @@ def measure(bench, topic, name, program):
         while not (bench.redis.ask("KEYS", "views:*") if counts else run.logbook.done()):
             run.look()
             time.sleep(0.001)
-        first = time.monotonic() if counts else run.logbook.entries()[0].ended / 1e9
+        seen = time.monotonic()
         if not counts:
             run.wait_for(EVENTS)
         time.sleep(1)
+        # By now the entries are written; their number is, a moment before each.
+        first = seen if counts else min(e.ended for e in run.logbook.entries()) / 1e9
         asked = time.monotonic()
         run.stop()
         return {"start": (first - run.began) * 1000, "stop": (time.monotonic() - asked) * 1000}
