@@ -11,7 +11,7 @@ namespace bench {
 /// `bytes N`.
 void views();
 
-/// EVENTS orders (bench/order.hpp) of KEYS customers in turn; HOT_PERMILLE of them, evenly spread, are of
+/// EVENTS orders (bench/order.hpp) of KEYS customers at random; HOT_PERMILLE of them, evenly spread, are of
 /// customer 0 instead.
 void orders();
 

@@ -1,5 +1,6 @@
 #include "bench/client.hpp"
 #include "bench/load/jobs.hpp"
+#include "bench/load/random.hpp"
 
 #include <algorithm>
 #include <array>
@@ -16,22 +17,6 @@ namespace {
 
 constexpr std::int64_t seconds_covered = 600;
 constexpr std::uint64_t sessions = 100'000;
-
-/// splitmix64
-class random_numbers {
-public:
-  std::uint64_t next() {
-    auto z = (state_ += 0x9E3779B97F4A7C15ULL);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
-  double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
-
-private:
-  std::uint64_t state_ = 42;
-};
 
 } // namespace
 
