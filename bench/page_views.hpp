@@ -1,37 +1,26 @@
 #pragma once
 
+#include "bench/random.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace bench {
 
-/// splitmix64
-class random_numbers {
-public:
-  std::uint64_t next() {
-    auto z = (state_ += 0x9E3779B97F4A7C15ULL);
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t below(std::uint64_t bound) { return next() % bound; }
-  double unit() { return static_cast<double>(next() >> 11) * 0x1p-53; }
-
-private:
-  std::uint64_t state_ = 42;
-};
-
 /// Page views of some 200 bytes, one after the other, keyed by session. Their times begin at `first_second`
 /// (since the epoch) and take ten minutes, however many events there are. The same arguments make the same
-/// events.
+/// events. `filler` bytes make each of them larger.
 class page_views {
 public:
-  page_views(std::uint64_t events, std::size_t paths, std::time_t first_second)
-      : events_{events}, paths_{paths}, first_second_{first_second} {}
+  page_views(std::uint64_t events, std::size_t paths, std::time_t first_second, std::size_t filler = 0)
+      : events_{events}, paths_{paths}, first_second_{first_second}, filler_(filler, 'x'),
+        value_(512 + filler) {}
 
   void next() {
     const double elapsed = static_cast<double>(made_++) / static_cast<double>(events_) * seconds_covered;
@@ -53,9 +42,9 @@ public:
         std::snprintf(key_.data(), key_.size(), "session-%06llu", static_cast<unsigned long long>(session));
     value_size_ = std::snprintf(
         value_.data(), value_.size(),
-        R"({"type":"%s","user_id":"user-%06llu","session_id":"%s","payload":{"path":"/products/item-%04zu","referrer":"https://search.example/items"},"timestamp":"%s.%09lluZ"})",
-        type, static_cast<unsigned long long>(session * 7 % 1'000'000), key_.data(), path_, second_.data(),
-        static_cast<unsigned long long>(random_.below(1'000'000'000)));
+        R"({"type":"%s","user_id":"user-%06llu","session_id":"%s","payload":{"path":"/products/item-%04zu","referrer":"https://search.example/items%s"},"timestamp":"%s.%09lluZ"})",
+        type, static_cast<unsigned long long>(session * 7 % 1'000'000), key_.data(), path_, filler_.c_str(),
+        second_.data(), static_cast<unsigned long long>(random_.below(1'000'000'000)));
   }
 
   // Of the event made last; views until the next one.
@@ -78,7 +67,8 @@ private:
   bool counts_ = false;
   int key_size_ = 0, value_size_ = 0;
   random_numbers random_;
-  std::array<char, 512> value_{};
+  std::string filler_;
+  std::vector<char> value_;
   std::array<char, 32> second_{}, key_{};
 };
 

@@ -1,5 +1,5 @@
 #include "bench/load/jobs.hpp"
-#include "bench/load/random.hpp"
+#include "bench/random.hpp"
 
 #include <array>
 #include <cstdint>

@@ -1,67 +1,36 @@
 #include "bench/client.hpp"
 #include "bench/load/jobs.hpp"
-#include "bench/load/random.hpp"
+#include "bench/page_views.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <ctime>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
 
 namespace bench {
 
-namespace {
-
-constexpr std::int64_t seconds_covered = 600;
-constexpr std::uint64_t sessions = 100'000;
-
-} // namespace
-
 void views() {
   const auto events = static_cast<std::uint64_t>(number("EVENTS"));
   const auto paths = static_cast<std::size_t>(number("PATHS"));
-  const std::string filler(static_cast<std::size_t>(number("FILLER")), 'x');
+  const auto filler = static_cast<std::size_t>(number("FILLER"));
   const std::time_t first_second = number("FIRST_SECOND");
   if (paths == 0) fail("no paths");
   rd_kafka_t* producer = open_in_bulk();
   rd_kafka_topic_t* topic = rd_kafka_topic_new(producer, setting("TOPIC"), nullptr);
 
-  random_numbers random;
-  std::map<std::string, std::vector<std::uint64_t>> by_minute;
-  std::vector<char> value(512 + filler.size());
-  std::array<char, 32> second{};
+  page_views made{events, paths, first_second, filler};
+  std::map<std::string, std::vector<std::uint64_t>, std::less<>> by_minute;
   std::uint64_t bytes = 0;
-  std::time_t shown = -1;
-  std::vector<std::uint64_t>* counts = nullptr;
   for (std::uint64_t i = 0; i < events; ++i) {
-    const double elapsed = static_cast<double>(i) / static_cast<double>(events) * seconds_covered;
-    const auto now = first_second + static_cast<std::time_t>(elapsed);
-    if (now != shown) {
-      shown = now;
-      std::tm parts{};
-      gmtime_r(&now, &parts);
-      std::strftime(second.data(), second.size(), "%Y-%m-%dT%H:%M:%S", &parts);
-      counts = &by_minute[std::string{second.data(), 16}];
-      counts->resize(paths);
-    }
-    const auto session = random.below(sessions);
-    // A few pages are seen often, most rarely.
-    const double u = random.unit();
-    const auto path = std::min(paths - 1, static_cast<std::size_t>(u * u * static_cast<double>(paths)));
-    const auto kind = random.below(10);
-    const char* type = kind < 8 ? "page_view" : kind == 8 ? "click" : "search";
-    if (kind < 8) ++(*counts)[path];
-    const auto key = "session-" + std::to_string(session);
-    const int size = std::snprintf(
-        value.data(), value.size(),
-        R"({"type":"%s","user_id":"user-%06llu","session_id":"%s","payload":{"path":"/products/item-%04zu","referrer":"https://search.example/items%s"},"timestamp":"%s.%09lluZ"})",
-        type, static_cast<unsigned long long>(session * 7 % 1'000'000), key.c_str(), path, filler.c_str(),
-        second.data(), static_cast<unsigned long long>(random.below(1'000'000'000)));
-    bytes += static_cast<std::uint64_t>(size);
-    produce(producer, topic, key, value.data(), static_cast<std::size_t>(size));
+    made.next();
+    auto minute = by_minute.find(made.minute());
+    if (minute == by_minute.end()) minute = by_minute.emplace(made.minute(), paths).first;
+    if (made.counts()) ++minute->second[made.path()];
+    bytes += made.value().size();
+    produce(producer, topic, std::string{made.key()}, made.value().data(), made.value().size());
     if (i % 1000 == 0) rd_kafka_poll(producer, 0);
   }
   close_producer(producer, topic);
