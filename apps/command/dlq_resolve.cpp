@@ -1,9 +1,11 @@
 #include "apps/command/dlq_verbs.hpp"
 #include "apps/command/exit_code.hpp"
+#include "apps/command/operation.hpp"
 #include "apps/command/progress_line.hpp"
 #include "apps/command/signals.hpp"
 #include "engine/core/time.hpp"
 #include "engine/deadletters/resolver.hpp"
+#include "engine/state/control.hpp"
 
 #include <nlohmann/json.hpp>
 
@@ -174,6 +176,21 @@ void print_json(const dlq_arguments& from, tree topics, bool interrupted) {
   std::printf("%s\n", all.dump(-1, ' ', false, tree::error_handler_t::replace).c_str());
 }
 
+/// Where the app keeps its state in Redis, the letters count as open no more. Their marks in Kafka are what
+/// counts: without an answer only the figure is off, which is said.
+void tell_state(const dlq_scene& scene, const deadletters::order& what, std::uint64_t count) {
+  if (count == 0 || !scene.config || !scene.config->names_redis) return;
+  const auto redis = open_redis(*scene.config);
+  const auto noted =
+      redis
+          ? state::note_resolved(**redis, state::layout{scene.config->app}, what.topic, count,
+                                 what.what == action::replayed ? "dlq replay" : "dlq discard", whoever_asks())
+          : result<std::int64_t>{redis.failure()};
+  if (!noted)
+    std::fprintf(stderr, "the count of open dead letters that `troupe status` shows was not lowered: %s\n",
+                 noted.failure().detail.c_str());
+}
+
 /// Ctrl-C ends it after what is under way; a second one at once, which costs nothing either: what is not
 /// committed was not done.
 class interruption {
@@ -244,6 +261,7 @@ result<int> resolve_letters(const dlq_arguments& from, const dlq_scene& scene, d
       if (const auto ended = resolver.carry_out(in, p, how, ctrl_c.token(), so_far); !ended)
         failure = ended.failure();
     }
+    tell_state(scene, p.order, so_far.done);
     done += so_far.done;
     whole = whole && so_far.left_out.empty();
     topics.push_back(json_of(p, so_far));

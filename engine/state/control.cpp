@@ -89,6 +89,15 @@ result<void> conclude(redis::client& by, const layout& keys, const order& what, 
   return {};
 }
 
+result<std::int64_t> note_resolved(redis::client& by, const layout& keys, const std::string& topic,
+                                   std::uint64_t count, const std::string& action, const std::string& who) {
+  const auto left =
+      by.ask({"EVAL", note_resolved_script, "2", keys.dead_letters(), keys.audit(), topic,
+              std::to_string(count), action, who, std::to_string(wall_ms()), std::to_string(most_audited)});
+  if (!left) return left.failure();
+  return left->integer;
+}
+
 struct inbox::box : std::enable_shared_from_this<box> {
   box(std::shared_ptr<redis::client> c, const std::string& app, std::string me)
       : from{std::move(c)}, keys{app}, instance{std::move(me)} {}

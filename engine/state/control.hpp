@@ -52,6 +52,11 @@ result<std::map<std::string, answer>> answers_to(redis::client& by, const layout
 /// How it ended, into the audit.
 result<void> conclude(redis::client& by, const layout& keys, const order& what, const std::string& outcome);
 
+/// Dead letters that somebody dealt with: they are open no more, which stands in the audit. How many are
+/// left.
+result<std::int64_t> note_resolved(redis::client& by, const layout& keys, const std::string& topic,
+                                   std::uint64_t count, const std::string& action, const std::string& who);
+
 /// Where a process finds what is desired of it. Thread-safe; one look at a time.
 class inbox {
 public:

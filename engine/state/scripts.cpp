@@ -44,6 +44,19 @@ redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[9], '*', 'id', ARGV[6], 'action'
 return {old or '', new}
 )";
 
+const char* const note_resolved_script = R"(
+local before = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or '0')
+local after = math.max(0, before - tonumber(ARGV[2]))
+if after > 0 then
+  redis.call('HSET', KEYS[1], ARGV[1], after)
+else
+  redis.call('HDEL', KEYS[1], ARGV[1])
+end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*', 'action', ARGV[3], 'actor', ARGV[1], 'by', ARGV[4],
+           'at', ARGV[5], 'before', before .. ' open', 'after', after .. ' open')
+return after
+)";
+
 const char* const instances_script = R"(
 local all = {}
 local ids = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')

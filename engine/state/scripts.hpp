@@ -10,6 +10,9 @@ extern const char* const add_once_script;
 /// most audited. Answers what was desired before and after ("" for nothing).
 extern const char* const give_order_script;
 
+/// KEYS: dead letters, audit. ARGV: topic, how many, action, by, at, most audited. Answers how many are left.
+extern const char* const note_resolved_script;
+
 /// KEYS: the list of instances. ARGV: most retries. All that the instances say of themselves, in one moment:
 /// for each id, beat, its hash, its pools, and retries with their due times and notes. Keys are named by the
 /// list, with which they share a hash tag.

@@ -355,3 +355,21 @@ def test_errors_name_the_cause_and_the_remedy(kafka, dlq, engines, topic):
     engine.write_config()
     assert "embedded" in dlq("ls", "-c", engine.file, code=64).stderr
     stays(lambda: not kafka.partitions(f"{topic}.payment.dlq"), 0.5, "asking makes no topics")
+
+
+def test_what_was_dealt_with_is_open_no_more_in_redis(kafka, engines, dlq, topic, redis_server):
+    kafka.produce(topic, [told(b"k%d" % n, 0, fail="permanent") for n in range(3)])
+    engine = engines({"payment": pool(topic, f"{topic}-payment", dlq={"flood": NO_BRAKE})}, redis_server)
+    engine.start_and_join()
+    graves, state = f"{topic}.payment.dlq", f"tr:{{{engine.config['app']}}}"
+
+    def open_letters():
+        return redis_server.client.hgetall(f"{state}:dlq:n")
+    eventually(lambda: open_letters() == {graves: "3"}, 20, lambda: f"three are open: {open_letters()}")
+    dlq("discard", graves, "-c", engine.file, "--max", 2, "--yes")
+    assert open_letters() == {graves: "1"}
+    [(_, entry)] = redis_server.client.xrevrange(f"{state}:audit", count=1)
+    assert (entry["action"], entry["before"], entry["after"]) == ("dlq discard", "3 open", "1 open")
+    redis_server.stop()
+    answer = dlq("discard", graves, "-c", engine.file, "--yes")
+    assert "was not lowered" in answer.stderr and dlq.json("ls", graves)["topics"][0]["open"] == 0

@@ -55,6 +55,20 @@ TEST_F(ControlTest, orders_follow_each_other_and_a_reset_forgets_them) {
   EXPECT_TRUE(hash(keys.desired()).empty());
 }
 
+TEST_F(ControlTest, dead_letters_that_were_dealt_with_are_open_no_more_and_audited) {
+  ASSERT_TRUE(people->ask({"HSET", keys.dead_letters(), "shop.dlq", "5"}));
+  EXPECT_EQ(note_resolved(*people, keys, "shop.dlq", 2, "dlq replay", "alice").value(), 3);
+  EXPECT_EQ(hash(keys.dead_letters())["shop.dlq"], "3");
+  EXPECT_EQ(note_resolved(*people, keys, "shop.dlq", 9, "dlq discard", "bob").value(), 0);
+  EXPECT_TRUE(hash(keys.dead_letters()).empty());
+  const auto audit = read(noon).audit;
+  ASSERT_EQ(audit.size(), 2U);
+  EXPECT_EQ(audit[0].by, "bob");
+  EXPECT_EQ(audit[1].action, "dlq replay");
+  EXPECT_EQ(audit[1].before, "5 open");
+  EXPECT_EQ(audit[1].after, "3 open");
+}
+
 TEST_F(ControlTest, a_process_finds_what_is_desired_and_only_the_orders_since_it_looked) {
   give_it(an_order(pool_action::pause));
   inbox at{client(), "shop", "a"};
