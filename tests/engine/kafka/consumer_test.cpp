@@ -206,7 +206,7 @@ TEST_F(Reading, hands_over_all_that_lies_in_a_queue_in_its_order_and_wakes_for_t
   }
 
   // What is thrown comes out of the library, which goes on.
-  publish(to, numbered("orders", 5, 0));
+  publish(to, numbered("orders", 1, 0));
   const auto throws = [&] {
     for (;;) {
       int seen = 0;
