@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -12,6 +13,8 @@ offset_ledger::offset_ledger(std::int64_t start, std::vector<offset_run> recorde
     : entries_(1), carried_{std::move(recorded)}, end_{start}, limits_{limits}, what_{what}, committed_{
                                                                                                  start} {
   recorded_.ahead = carried_;
+  for (const auto& run : carried_)
+    recorded_.runs.push_back({run, 0, 0});
 }
 
 void offset_ledger::recorded_total::note_read(std::int64_t offset, std::size_t size) {
@@ -20,6 +23,11 @@ void offset_ledger::recorded_total::note_read(std::int64_t offset, std::size_t s
   if (at == ahead.end() || at->begin > offset) return;
   ++events;
   bytes += size;
+  const auto in = std::partition_point(runs.begin(), runs.end(),
+                                       [&](const finished_run& r) { return r.run.end <= offset; });
+  if (in == runs.end() || in->run.begin > offset) return; // below the position that is committed
+  ++in->events;
+  in->bytes += size;
 }
 
 bool offset_ledger::open() const {
@@ -167,11 +175,34 @@ void offset_ledger::keep_heaviest(std::int64_t base, std::vector<finished_run>& 
   std::erase_if(runs, [&](const finished_run&) { return rank[i++] >= fits; });
 }
 
+/// What a commit of this position and these runs records.
+offset_ledger::recorded_total offset_ledger::total_of(std::int64_t base,
+                                                      std::vector<finished_run> runs) const {
+  recorded_total total{entries_[head].finished_events, entries_[head].finished_bytes, {}, {}};
+  if (base > end_) total.ahead.push_back({end_, base});
+  for (const auto& r : runs) {
+    total.events += r.events;
+    total.bytes += r.bytes;
+    if (r.run.end > end_) total.ahead.push_back({std::max(r.run.begin, end_), r.run.end});
+  }
+  total.runs = std::move(runs);
+  return total;
+}
+
+/// The runs of the last commit that are not below this position by now. A position is of an unfinished event
+/// or of the end, so that it lies in none of them.
+std::vector<offset_ledger::finished_run> offset_ledger::recorded_beyond(std::int64_t base) const {
+  std::vector<finished_run> runs;
+  std::copy_if(recorded_.runs.begin(), recorded_.runs.end(), std::back_inserter(runs),
+               [&](const finished_run& r) { return r.run.begin > base; });
+  return runs;
+}
+
 std::optional<offset_ledger::snapshot> offset_ledger::take_prefix() {
   changed_ = false; // whatever moves the position sets it again
   if (position() == committed_) return std::nullopt;
   committing_ = position();
-  pending_ = recorded_total{entries_[head].finished_events, entries_[head].finished_bytes, {}};
+  pending_ = recorded_total{entries_[head].finished_events, entries_[head].finished_bytes, {}, {}};
   return snapshot{committing_, {}};
 }
 
@@ -187,12 +218,16 @@ std::optional<offset_ledger::snapshot> offset_ledger::take_commit() {
     keep_heaviest(out.offset, runs);
     out.metadata = encode(out.offset, metadata_bytes_, runs, every, all);
   }
-  recorded_total total{entries_[head].finished_events, entries_[head].finished_bytes, {}};
-  if (out.offset > end_) total.ahead.push_back({end_, out.offset});
-  for (const auto& r : runs) {
-    total.events += r.events;
-    total.bytes += r.bytes;
-    if (r.run.end > end_) total.ahead.push_back({std::max(r.run.begin, end_), r.run.end});
+  auto total = total_of(out.offset, std::move(runs));
+  if (total.events < recorded_.events || total.bytes < recorded_.bytes) {
+    // Those that are worth more lie further apart, and fewer fit. What was admitted on the strength of the
+    // last commit would come on top of the window, so its runs stay.
+    auto same = recorded_beyond(out.offset);
+    auto text = encode(out.offset, metadata_bytes_, same, every, all);
+    if (all) { // or the broker takes less than it did
+      out.metadata = std::move(text);
+      total = total_of(out.offset, std::move(same));
+    }
   }
   pending_ = std::move(total);
   committing_ = out.offset;

@@ -95,21 +95,24 @@ private:
     std::size_t finished_events = 0; ///< between this entry and the next
     std::size_t finished_bytes = 0;
   };
-  struct recorded_total {
-    std::size_t events = 0, bytes = 0;
-    std::vector<offset_run> ahead; ///< runs of a former life that the commit carries on, not read yet
-
-    void note_read(std::int64_t offset, std::size_t size);
-  };
   struct finished_run {
     offset_run run;
     std::size_t events = 0, bytes = 0; ///< what it stands for, of what was read
+  };
+  struct recorded_total {
+    std::size_t events = 0, bytes = 0;
+    std::vector<finished_run> runs; ///< beyond the commit's position
+    std::vector<offset_run> ahead;  ///< runs of a former life that the commit carries on, not read yet
+
+    void note_read(std::int64_t offset, std::size_t size);
   };
 
   slot take_slot();
   std::optional<snapshot> take_prefix();
   [[nodiscard]] std::vector<finished_run> finished_runs(std::int64_t& base) const;
   void keep_heaviest(std::int64_t base, std::vector<finished_run>& runs) const;
+  [[nodiscard]] recorded_total total_of(std::int64_t base, std::vector<finished_run> runs) const;
+  [[nodiscard]] std::vector<finished_run> recorded_beyond(std::int64_t base) const;
 
   static constexpr slot head = 0; ///< sentinel: what is finished below the first unfinished offset
   std::vector<entry> entries_;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <string>
 
 namespace troupe::flow {
 namespace {
@@ -223,6 +224,31 @@ TEST(OffsetLedger, DoesNotLetShortRunsPushOutALongOneThatWasRecorded) {
     recorded += run.end - run.begin;
   EXPECT_LE(54'000 - recorded, 4096);
   EXPECT_TRUE(ledger.open());
+}
+
+// Which runs fit changes with what is finished: a later commit that recorded less than the one before it
+// would leave more to redeliver than was admitted on the strength of that one. Here later events are larger,
+// and worth more, but further from the position, which takes a byte.
+TEST(OffsetLedger, RecordsNoLessThanItDidWhereOthersAreWorthMore) {
+  offset_ledger ledger{0, {}, {.events = 5000, .bytes = 10'000'000}};
+  std::int64_t next = 0;
+  std::size_t recorded = 0;
+  for (int commits = 0; commits < 100; ++commits) {
+    for (int n = 0; n < 200 && ledger.open(); ++n, ++next) {
+      const auto slot = ledger.admit(next, 10 + std::to_string(next).size());
+      ASSERT_TRUE(slot);
+      if (next % 2 == 0) ledger.finish(*slot); // the others are parked
+    }
+    const auto last = ledger.take_commit();
+    if (!last) break;
+    ledger.commit_ended(true);
+    ASSERT_LE(ledger.fill(), 1.0) << "after " << next << " events";
+    const auto runs = decode_metadata(last->metadata, last->offset);
+    EXPECT_GE(runs.size(), recorded);
+    recorded = runs.size();
+  }
+  EXPECT_GT(recorded, 1500U);
+  EXPECT_EQ(ledger.fill(), 1.0) << "and the window is full";
 }
 
 TEST(OffsetLedger, SkipsAfterARestartWhatTheCommitRecorded) {
