@@ -40,8 +40,9 @@ troupe::result<void> engine::start(std::vector<std::pair<std::string, std::strin
 troupe::result<void> engine::start_again() {
   process::command run{{own_path().string(), "run", config_.string()}, environment_, log_.string()};
   // The embedded broker does not wake a fetch when something comes, and knows only short sessions.
+  // With a name of its own it leaves no folder of names behind.
   for (const auto* more : {"kafka.consumer.fetch.wait.max.ms=10", "kafka.consumer.session.timeout.ms=3000",
-                           "kafka.consumer.heartbeat.interval.ms=500"})
+                           "kafka.consumer.heartbeat.interval.ms=500", "instance=demo"})
     run.words.insert(run.words.end(), {"--set", more});
   if (!door_.empty()) run.words.insert(run.words.end(), {"--set", std::string{what_.listen} + "=" + door_});
   if (name() == "telemetry") run.words.insert(run.words.end(), {"--set", "actors.load.generate.keys=100"});
