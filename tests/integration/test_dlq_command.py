@@ -90,9 +90,15 @@ def bury(kafka, topic, letters, actor="payment"):
     return graves
 
 
+def read_decided(kafka, topic):
+    """All of a topic, once the broker has written how its transactions ended: it does so after it answered."""
+    eventually(lambda: kafka.ends(topic) == kafka.ends(topic, "read_uncommitted"), 20, "no transaction is open")
+    return kafka.read(topic)
+
+
 def replayed(kafka, topic, actor="payment"):
     replays = f"{topic}.{actor}.replay"
-    return kafka.read(replays) if kafka.partitions(replays) else []
+    return read_decided(kafka, replays) if kafka.partitions(replays) else []
 
 
 def numbers(records):
@@ -190,7 +196,7 @@ def test_a_replayed_event_is_the_event_without_its_death(kafka, dlq, topic):
     names = {"error", "actor", "error-class", "attempts", "first-failed-at", "failed-at", "replay-count"}
     assert [h for h in event.headers if h[0] != "replay-count"] == [h for h in dead.headers if h[0] not in names]
     assert event.header("replay-count") == "2"
-    [mark] = kafka.read(f"{graves}.resolved")
+    [mark] = read_decided(kafka, f"{graves}.resolved")
     about = json.loads(mark.value)
     assert mark.key == b"0/0" and about["action"] == "replayed" and "@" in about["by"] and about["at"]
 
@@ -248,7 +254,7 @@ def test_a_rate_is_kept(kafka, dlq, topic):
     graves = bury(kafka, topic, [letter(topic, n) for n in range(60)])
     dlq("replay", graves, "--yes", "--rate", 20)
     assert len(replayed(kafka, topic)) == 60
-    marked = [datetime.fromisoformat(json.loads(mark.value)["at"]) for mark in kafka.read(f"{graves}.resolved")]
+    marked = [datetime.fromisoformat(json.loads(mark.value)["at"]) for mark in read_decided(kafka, f"{graves}.resolved")]
     assert (max(marked) - min(marked)).total_seconds() >= 2
 
 
@@ -325,7 +331,7 @@ def test_to_source_asks_for_the_topics_name_and_no_yes_will_do(kafka, dlq, topic
     assert code == 1 and f"Every group that reads {topic}" in shown and not kafka.read(topic)
     code, shown = dlq.on_terminal(topic, "replay", graves, "--to-source")
     assert code == 0, shown
-    [event] = kafka.read(topic)
+    [event] = read_decided(kafka, topic)
     assert event.partition == 1 and event.header("replay-count") == "1"
 
 

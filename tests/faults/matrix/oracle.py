@@ -2,6 +2,7 @@
 handlers did and what the group committed. Plain functions over plain values; nothing here knows the engine."""
 
 import json
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
@@ -116,13 +117,14 @@ def assert_commits_are_behind(seen, wall_minus_steady_ns, slack_ms=5):
     for call in seen.calls:
         if call.outcome in FINAL:
             finished[call.id] = min(call.end, finished.get(call.id, call.end))
-    below = {}  # by partition: the latest end of all events below each offset
+    below = {}  # by partition: offsets, and the latest end of all events below each
     for record in sorted(seen.written, key=lambda record: (record.partition, record.offset)):
-        ends = below.setdefault((record.topic, record.partition), [(0, 0)])
-        ends.append((record.offset + 1, max(ends[-1][1], finished.get(record.id, 1 << 63))))
+        offsets, ends = below.setdefault((record.topic, record.partition), ([0], [0]))
+        offsets.append(record.offset + 1)
+        ends.append(max(ends[-1], finished.get(record.id, 1 << 63)))
     for commit in seen.commits:
-        ends = below.get((commit.topic, commit.partition), [(0, 0)])
-        latest = next(end for offset, end in reversed(ends) if offset <= commit.offset)
+        offsets, ends = below.get((commit.topic, commit.partition), ([0], [0]))
+        latest = ends[bisect_right(offsets, commit.offset) - 1]
         late_ms = (latest + wall_minus_steady_ns) / 1e6 - commit.at_ms
         assert late_ms <= slack_ms, (f"L: {commit.offset} of {commit.topic}/{commit.partition} was committed "
                                      f"before what lies below it was finished")
