@@ -50,7 +50,7 @@ void make_dlq_topics(const group_seat& seat, const std::map<std::string, std::in
     if (at == topics.end()) continue;
     const auto dlq = dlq_topic_of(seat, source);
     if (topics.contains(dlq)) continue;
-    const auto made = seat.shared->create_topic(dlq, at->second, ask_timeout);
+    const auto made = seat.shared->create_dlq_topic(dlq, at->second, ask_timeout);
     if (made)
       log::info("dlq_created", "created the dead-letter topic",
                 {{"actor", seat.actor}, {"topic", dlq}, {"partitions", at->second}});

@@ -145,11 +145,12 @@ result<std::map<std::string, std::int32_t>> services::topics(milliseconds timeou
   return (*admin)->topics(timeout);
 }
 
-result<void> services::create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout) {
+result<void> services::create_dlq_topic(const std::string& name, std::int32_t partitions,
+                                        milliseconds timeout) {
   if (embedded) return embedded->create_topic(name, partitions);
   auto admin = kafka::admin::open(kafka);
   if (!admin) return admin.failure();
-  return (*admin)->create_topic(name, partitions, timeout);
+  return (*admin)->create_topic(name, partitions, timeout, {{"retention.ms", "-1"}});
 }
 
 result<std::shared_ptr<kafka::producer>> services::producer(config::acks acks, milliseconds timeout) {

@@ -110,7 +110,8 @@ struct services {
 
   /// Topics with partition counts; the embedded broker creates what it lacks instead of knowing nothing.
   result<std::map<std::string, std::int32_t>> topics(milliseconds timeout);
-  result<void> create_topic(const std::string& name, std::int32_t partitions, milliseconds timeout);
+  /// Without an age limit: dead letters keep the time of their events, which may be long past.
+  result<void> create_dlq_topic(const std::string& name, std::int32_t partitions, milliseconds timeout);
 
   /// What tells this process from the others of its app, and is the same when it is started again: the
   /// config's `instance`, or the host's name and the lowest number that is free on it.

@@ -91,9 +91,10 @@ def test_first_failed_at_is_the_first_attempt_and_failed_at_the_last(kafka, engi
     assert letter.header("attempts") == "3"
 
 
-def test_the_dlq_is_created_with_as_many_partitions_as_its_source(kafka, engines, topic):
+def test_the_dlq_is_created_with_as_many_partitions_as_its_source_and_keeps_what_is_old(kafka, engines, topic):
     engines({"burying": burying(topic, topic)}).start_and_join()
     assert kafka.partitions(f"{topic}.burying.dlq") == 3
+    assert kafka.config_of(f"{topic}.burying.dlq", "retention.ms") == "-1", "letters keep the time of their events"
 
 
 def test_a_list_of_topics_has_a_dlq_for_each(kafka, engines, topic):

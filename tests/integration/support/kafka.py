@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import confluent_kafka
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from support.waiting import eventually, pause
 
@@ -64,6 +64,11 @@ class Kafka:
             future.result(20)
         eventually(lambda: self.partitions(name) == partitions, 20, f"topic {name} is there")
         return name
+
+    def config_of(self, topic, key):
+        """What the broker holds of a topic's configuration."""
+        resource = ConfigResource("topic", topic)
+        return self._admin.describe_configs([resource])[resource].result(20)[key].value
 
     def delete_topic(self, name):
         self._admin.delete_topics([name])[name].result(20)
