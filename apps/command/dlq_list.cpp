@@ -1,5 +1,6 @@
 #include "apps/command/dlq_verbs.hpp"
 #include "apps/command/exit_code.hpp"
+#include "apps/command/words.hpp"
 #include "engine/core/time.hpp"
 #include "engine/core/utf8.hpp"
 #include "engine/flow/dead_letter.hpp"
@@ -113,19 +114,19 @@ tree json_of(const deadletters::cause& of) {
 }
 
 void print_causes(const std::string& topic, const deadletters::contents& all, std::size_t most) {
-  std::printf("%s: %s open, %s replayed, %s discarded\n", topic.c_str(), with_commas(all.open).c_str(),
-              with_commas(all.replayed).c_str(), with_commas(all.discarded).c_str());
+  std::printf("%s: %s open, %s replayed, %s discarded\n", topic.c_str(), words::count(all.open).c_str(),
+              words::count(all.replayed).c_str(), words::count(all.discarded).c_str());
   if (all.causes.empty()) return;
   std::printf("%9s  %-16s  %-20s  %-20s  %s\n", "COUNT", "CLASS", "FIRST", "LAST", "MESSAGE, LAST ONE");
   for (std::size_t i = 0; i < all.causes.size() && i < most; ++i) {
     const auto& c = all.causes[i];
-    std::printf("%9s  %-16s  %.19sZ  %.19sZ  %s\n%73s%s\n", with_commas(c.count).c_str(),
+    std::printf("%9s  %-16s  %.19sZ  %.19sZ  %s\n%73s%s\n", words::count(c.count).c_str(),
                 line_of(c.error_class).c_str(), c.first.c_str(), c.last.c_str(), line_of(c.message).c_str(),
                 "", c.sample.c_str());
   }
   if (all.causes.size() > most)
     std::printf("%9s  %s more causes; --max shows more\n", "…",
-                with_commas(all.causes.size() - most).c_str());
+                words::count(all.causes.size() - most).c_str());
 }
 
 /// Answers how many were shown.
@@ -152,7 +153,7 @@ void print_value(const std::optional<std::string>& value) {
     std::puts("value       none: a tombstone");
     return;
   }
-  std::printf("value       %s bytes\n", with_commas(value->size()).c_str());
+  std::printf("value       %s bytes\n", words::count(value->size()).c_str());
   if (is_text(*value)) {
     std::printf("%s\n", harmless(*value, true).c_str());
     return;
@@ -188,13 +189,6 @@ void print_letter(const record& letter, const std::optional<deadletters::action>
 }
 
 } // namespace
-
-std::string with_commas(std::uint64_t n) {
-  auto text = std::to_string(n);
-  for (auto at = static_cast<std::ptrdiff_t>(text.size()) - 3; at > 0; at -= 3)
-    text.insert(static_cast<std::size_t>(at), 1, ',');
-  return text;
-}
 
 std::optional<deadletters::origin> parse_place(std::string_view text) {
   const auto number = [&](auto& into) {

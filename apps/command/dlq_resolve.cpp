@@ -3,6 +3,7 @@
 #include "apps/command/operation.hpp"
 #include "apps/command/progress_line.hpp"
 #include "apps/command/signals.hpp"
+#include "apps/command/words.hpp"
 #include "engine/core/time.hpp"
 #include "engine/deadletters/resolver.hpp"
 #include "engine/state/control.hpp"
@@ -35,7 +36,7 @@ std::string whoever_asks() {
 }
 
 std::string messages(std::uint64_t n) {
-  return with_commas(n) + (n == 1 ? " message" : " messages");
+  return words::count(n) + (n == 1 ? " message" : " messages");
 }
 
 std::string quoted(const std::string& argument) {
@@ -105,7 +106,7 @@ std::vector<deadletters::order> orders_of(const dlq_arguments& from, const deadl
 
 void say_left_out(FILE* to, const std::map<std::string, std::uint64_t>& reasons) {
   for (const auto& [why, n] : reasons)
-    std::fprintf(to, "skipped %s: %s\n", with_commas(n).c_str(), why.c_str());
+    std::fprintf(to, "skipped %s: %s\n", words::count(n).c_str(), why.c_str());
 }
 
 void say_plans(FILE* to, const std::vector<deadletters::plan>& plans) {
@@ -270,7 +271,7 @@ result<int> resolve_letters(const dlq_arguments& from, const dlq_scene& scene, d
   }
   const bool interrupted = ctrl_c.token().stop_requested();
   if (from.json) print_json(from, std::move(topics), interrupted);
-  std::fprintf(stderr, "%s of %s %s\n", with_commas(done).c_str(), messages(count).c_str(),
+  std::fprintf(stderr, "%s of %s %s\n", words::count(done).c_str(), messages(count).c_str(),
                from.what == dlq_arguments::verb::replay ? "replayed" : "discarded");
   if (done < count && (interrupted || failure))
     std::fprintf(stderr, "%s; resume: %s\n", interrupted ? "Interrupted" : "It failed",

@@ -22,9 +22,6 @@ struct dlq_scene {
 /// topic/partition/offset, or nothing.
 std::optional<deadletters::origin> parse_place(std::string_view text);
 
-/// 1,234,567
-std::string with_commas(std::uint64_t n);
-
 // Each answers an exit code, or the error it ends with.
 result<int> list_letters(const dlq_arguments& from, deadletters::archive& in,
                          const std::set<std::string>& topics, const deadletters::filter& which);

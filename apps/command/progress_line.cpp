@@ -1,6 +1,7 @@
 #include "apps/command/progress_line.hpp"
 
 #include "apps/command/dlq_verbs.hpp"
+#include "apps/command/words.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -32,13 +33,13 @@ std::string progress_text(const deadletters::progress& now, double seconds) {
   auto text = (share < 10    ? "  "
                : share < 100 ? " "
                              : "") +
-              std::to_string(share) + "% " + with_commas(now.done) + '/' + with_commas(now.total);
+              std::to_string(share) + "% " + words::count(now.done) + '/' + words::count(now.total);
   const double rate = seconds > 0 ? static_cast<double>(now.done) / seconds : 0;
   if (rate > 0) {
-    text += "  " + with_commas(static_cast<std::uint64_t>(std::llround(rate))) + "/s";
+    text += "  " + words::count(static_cast<std::uint64_t>(std::llround(rate))) + "/s";
     if (now.done < now.total) text += "  eta " + short_time(static_cast<double>(now.total - now.done) / rate);
   }
-  if (skipped > 0) text += "  skipped " + with_commas(skipped);
+  if (skipped > 0) text += "  skipped " + words::count(skipped);
   return text;
 }
 

@@ -25,12 +25,16 @@ std::size_t width(std::string_view text) {
 
 } // namespace
 
-std::string count(std::int64_t n) {
+std::string count(std::uint64_t n) {
   auto text = std::to_string(n);
-  const std::size_t first = n < 0 ? 1 : 0;
-  for (auto at = text.size(); at > first + 3; at -= 3)
+  for (auto at = text.size(); at > 3; at -= 3)
     text.insert(at - 3, ",");
   return text;
+}
+
+std::string count(std::int64_t n) {
+  const auto size = static_cast<std::uint64_t>(n < 0 ? -n : n);
+  return (n < 0 ? "-" : "") + count(size);
 }
 
 std::string count(std::optional<std::int64_t> n) {
@@ -39,7 +43,7 @@ std::string count(std::optional<std::int64_t> n) {
 
 std::string rate(std::optional<double> per_second) {
   if (!per_second) return std::string{unknown};
-  if (*per_second >= 99.95 || *per_second == 0) return count(std::llround(*per_second));
+  if (*per_second >= 99.95 || *per_second == 0) return count(std::lround(*per_second));
   return formatted("%.1f", *per_second);
 }
 

@@ -13,6 +13,7 @@ inline constexpr std::string_view unknown = "–";
 
 /// 18,331
 std::string count(std::int64_t n);
+std::string count(std::uint64_t n);
 std::string count(std::optional<std::int64_t> n);
 /// 12.5 below 100, 1,204 above.
 std::string rate(std::optional<double> per_second);
