@@ -2,7 +2,7 @@
 #include "apps/command/exit_code.hpp"
 #include "apps/command/words.hpp"
 #include "engine/core/time.hpp"
-#include "engine/core/utf8.hpp"
+#include "engine/deadletters/letter_json.hpp"
 #include "engine/flow/dead_letter.hpp"
 
 #include <nlohmann/json.hpp>
@@ -16,36 +16,15 @@ namespace {
 
 using tree = nlohmann::ordered_json;
 using deadletters::header_of;
+using deadletters::hex;
+using deadletters::is_text;
+using deadletters::json_of;
 
 constexpr std::size_t shown_each = 1000; ///< where --max says nothing
 constexpr std::size_t longest_line = 120;
 
 void print(const tree& json) {
   std::printf("%s\n", json.dump(-1, ' ', false, tree::error_handler_t::replace).c_str());
-}
-
-bool is_text(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto n = utf8_length(bytes);
-    if (n == 0 || bytes[0] == '\0') return false;
-    bytes.remove_prefix(n);
-  }
-  return true;
-}
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (const char c : bytes) {
-    out += "0123456789abcdef"[static_cast<unsigned char>(c) >> 4];
-    out += "0123456789abcdef"[static_cast<unsigned char>(c) & 15];
-  }
-  return out;
-}
-
-tree json_of(const std::optional<std::string>& bytes) {
-  if (!bytes) return nullptr;
-  if (is_text(*bytes)) return {{"text", *bytes}};
-  return {{"hex", hex(*bytes)}};
 }
 
 /// What comes from events must not move a terminal's cursor or colours.
@@ -73,44 +52,6 @@ std::string line_of(std::string_view bytes) {
 
 std::string text_of(const record& letter, std::string_view name) {
   return std::string{header_of(letter, name).value_or("")};
-}
-
-const char* word_for(const std::optional<deadletters::action>& resolved) {
-  if (!resolved) return "open";
-  return *resolved == deadletters::action::replayed ? "replayed" : "discarded";
-}
-
-tree json_of(const record& letter, const std::optional<deadletters::action>& resolved) {
-  tree headers = tree::array();
-  for (const auto& h : letter.headers) {
-    tree one{{"name", h.name}};
-    const auto value = json_of(h.value);
-    if (value.is_null())
-      one["text"] = nullptr;
-    else
-      one.update(value);
-    headers.push_back(std::move(one));
-  }
-  return {{"topic", *letter.topic},
-          {"partition", letter.partition},
-          {"offset", letter.offset},
-          {"state", word_for(resolved)},
-          {"failed_at", deadletters::failed_at(letter)},
-          {"timestamp", letter.timestamp_ms >= 0 ? tree(letter.timestamp_ms) : tree(nullptr)},
-          {"envelope", deadletters::is_envelope(letter)},
-          {"replay_count", flow::replay_count(letter.headers)},
-          {"headers", std::move(headers)},
-          {"key", json_of(letter.key)},
-          {"value", json_of(letter.value)}};
-}
-
-tree json_of(const deadletters::cause& of) {
-  return {{"error_class", of.error_class},
-          {"message", of.message},
-          {"count", of.count},
-          {"first", of.first},
-          {"last", of.last},
-          {"sample", of.sample}};
 }
 
 void print_causes(const std::string& topic, const deadletters::contents& all, std::size_t most) {
@@ -163,7 +104,7 @@ void print_value(const std::optional<std::string>& value) {
 }
 
 void print_letter(const record& letter, const std::optional<deadletters::action>& resolved) {
-  std::printf("%s  %s%s\n", letter.id().c_str(), word_for(resolved),
+  std::printf("%s  %s%s\n", letter.id().c_str(), deadletters::word_for(resolved).c_str(),
               deadletters::is_envelope(letter) ? ", an envelope: the payload lies in the source" : "");
   const auto from = deadletters::origin_of(letter);
   const auto line = [](const char* name, const std::string& text) {

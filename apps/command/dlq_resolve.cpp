@@ -4,7 +4,7 @@
 #include "apps/command/progress_line.hpp"
 #include "apps/command/signals.hpp"
 #include "apps/command/words.hpp"
-#include "engine/core/time.hpp"
+#include "engine/core/user.hpp"
 #include "engine/deadletters/resolver.hpp"
 #include "engine/state/control.hpp"
 
@@ -19,7 +19,6 @@
 #include <mutex>
 #include <thread>
 
-#include <pwd.h>
 #include <unistd.h>
 
 namespace troupe {
@@ -27,13 +26,6 @@ namespace {
 
 using deadletters::action;
 using tree = nlohmann::ordered_json;
-
-std::string whoever_asks() {
-  std::array<char, 256> host{};
-  gethostname(host.data(), host.size() - 1);
-  const auto* user = getpwuid(geteuid());
-  return (user ? std::string{user->pw_name} : std::to_string(geteuid())) + '@' + host.data();
-}
 
 std::string messages(std::uint64_t n) {
   return words::count(n) + (n == 1 ? " message" : " messages");
@@ -83,7 +75,7 @@ std::string resume_command(const dlq_arguments& from, const deadletters::filter&
   return line;
 }
 
-/// One order for each topic; single letters become a filter of their own.
+/// One order for each topic, and for each single letter.
 std::vector<deadletters::order> orders_of(const dlq_arguments& from, const deadletters::filter& which) {
   std::vector<deadletters::order> all;
   for (const auto& text : from.topics) {
@@ -94,10 +86,8 @@ std::vector<deadletters::order> orders_of(const dlq_arguments& from, const deadl
     one.to_source = from.to_source;
     one.force = from.force;
     if (const auto place = parse_place(text)) {
-      using how = deadletters::condition::how;
       one.topic = place->where.topic;
-      one.which.where.push_back({"partition", how::is, std::to_string(place->where.partition)});
-      one.which.where.push_back({"offset", how::is, std::to_string(place->offset)});
+      one.which.among.emplace(place->where.partition, place->offset);
     }
     all.push_back(std::move(one));
   }
@@ -183,10 +173,9 @@ void tell_state(const dlq_scene& scene, const deadletters::order& what, std::uin
   if (count == 0 || !scene.config || !scene.config->names_redis) return;
   const auto redis = open_redis(*scene.config);
   const auto noted =
-      redis
-          ? state::note_resolved(**redis, state::layout{scene.config->app}, what.topic, count,
-                                 what.what == action::replayed ? "dlq replay" : "dlq discard", whoever_asks())
-          : result<std::int64_t>{redis.failure()};
+      redis ? state::note_resolved(**redis, state::layout{scene.config->app}, what.topic, count,
+                                   what.what == action::replayed ? "dlq replay" : "dlq discard", this_user())
+            : result<std::int64_t>{redis.failure()};
   if (!noted)
     std::fprintf(stderr, "the count of open dead letters that `troupe status` shows was not lowered: %s\n",
                  noted.failure().detail.c_str());
@@ -256,7 +245,7 @@ result<int> resolve_letters(const dlq_arguments& from, const dlq_scene& scene, d
     deadletters::progress so_far;
     {
       progress_line line;
-      const deadletters::pace how{from.rate, whoever_asks(),
+      const deadletters::pace how{from.rate, this_user(),
                                   [&](const deadletters::progress& now) { line.show(now); },
                                   [&](const std::string& what) { line.say(what); }};
       if (const auto ended = resolver.carry_out(in, p, how, ctrl_c.token(), so_far); !ended)

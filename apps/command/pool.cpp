@@ -3,6 +3,7 @@
 #include "apps/command/app_state.hpp"
 #include "apps/command/exit_code.hpp"
 #include "apps/command/words.hpp"
+#include "engine/core/user.hpp"
 #include "engine/core/uuid.hpp"
 #include "engine/state/control.hpp"
 
@@ -10,19 +11,11 @@
 #include <cstdio>
 #include <thread>
 
-#include <pwd.h>
-#include <unistd.h>
-
 namespace troupe {
 namespace {
 
 constexpr milliseconds patience{5000};
 constexpr milliseconds look_every{100};
-
-std::string this_user() {
-  const auto* entry = ::getpwuid(::getuid());
-  return entry && entry->pw_name ? entry->pw_name : "uid " + std::to_string(::getuid());
-}
 
 /// Why it cannot be done, by the file.
 std::optional<std::string> objection(const pool_arguments& from, const config::settings& s) {

@@ -1,6 +1,7 @@
 #include "engine/deadletters/archive.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace troupe::deadletters {
@@ -13,6 +14,19 @@ std::vector<kafka::offset_range> whole(const std::map<std::int32_t, kafka::water
   std::vector<kafka::offset_range> all;
   for (const auto& [partition, marks] : bounds)
     all.push_back({partition, marks.low, marks.high});
+  return all;
+}
+
+/// No more than what the filter could take.
+std::vector<kafka::offset_range> worth_reading(std::vector<kafka::offset_range> all, const filter& which) {
+  if (which.among.empty()) return all;
+  for (auto& r : all) {
+    const auto first = which.among.lower_bound({r.partition, r.begin});
+    const auto beyond = which.among.lower_bound({r.partition, r.end});
+    r.begin = first == beyond ? r.end : first->second;
+    r.end = first == beyond ? r.end : std::prev(beyond)->second + 1;
+  }
+  std::erase_if(all, [](const auto& r) { return r.begin == r.end; });
   return all;
 }
 
@@ -64,7 +78,7 @@ result<void> archive::scan(const std::string& topic, const filter& which, const 
   // After the bounds: what is marked meanwhile is known.
   const auto marks = marks_of(topic);
   if (!marks) return marks.failure();
-  return read(topic, whole(*bounds),
+  return read(topic, worth_reading(whole(*bounds), which),
               [&](const record& letter) { return !which.takes(letter) || each(letter, marks->of(letter)); });
 }
 

@@ -64,6 +64,7 @@ bool condition::holds(const record& letter) const {
 }
 
 bool filter::takes(const record& letter) const {
+  if (!among.empty() && !among.contains({letter.partition, letter.offset})) return false;
   if (!since.empty() && failed_at(letter) < since) return false;
   return std::all_of(where.begin(), where.end(), [&](const condition& c) { return c.holds(letter); });
 }

@@ -3,8 +3,11 @@
 #include "engine/core/record.hpp"
 #include "engine/core/result.hpp"
 
+#include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace troupe::deadletters {
@@ -27,6 +30,8 @@ struct condition {
 struct filter {
   std::vector<condition> where; ///< all of them
   std::string since;            ///< died then or later; RFC 3339 as failed_at has it; empty: whenever
+  /// Only these, by partition and offset, of which no others are read; empty: any.
+  std::set<std::pair<std::int32_t, std::int64_t>> among;
 
   [[nodiscard]] bool takes(const record& letter) const;
 };

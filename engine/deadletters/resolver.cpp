@@ -2,6 +2,7 @@
 
 #include "engine/core/time.hpp"
 #include "engine/deadletters/letter.hpp"
+#include "engine/deadletters/replay_topic.hpp"
 #include "engine/flow/dead_letter.hpp"
 
 #include <algorithm>
@@ -23,6 +24,7 @@ constexpr std::size_t most_in_one = 500;
 constexpr std::size_t most_bytes = std::size_t{8} << 20;
 constexpr milliseconds ask_timeout{10'000};
 constexpr milliseconds pause{1000};
+constexpr std::size_t most_keys = 3; ///< of a plan, for whoever is asked
 /// How long nothing may be committed: while it goes on, and after a stop was asked for.
 constexpr milliseconds patience{60'000}, last_patience{5000};
 
@@ -62,16 +64,6 @@ private:
   std::atomic<bool> bit_{false};
   std::jthread thread_; ///< last: it uses the others
 };
-
-/// Order is kept for a key. What has none goes where it came from.
-std::optional<std::int32_t> partition_for(const record& letter, const std::string& target, bool to_source,
-                                          std::int32_t count) {
-  const auto from = origin_of(letter);
-  if (!from || count <= 0) return std::nullopt;
-  if (to_source && from->where.topic == target && from->where.partition < count) return from->where.partition;
-  if (letter.key) return std::nullopt;
-  return from->where.partition % count;
-}
 
 result<route> way_of(const routes& ways, const order& what, const record& letter) {
   if (what.what == action::discarded) return route{};
@@ -310,9 +302,6 @@ bool is_meant(const plan& what, const record& letter) {
   return at != what.letters.end() && std::binary_search(at->second.begin(), at->second.end(), letter.offset);
 }
 
-/// A replayed event keeps its time, which may be long past: by the usual retention it could be gone before
-/// it is read.
-const kafka::properties kept_whatever_its_age{{"retention.ms", "-1"}};
 const kafka::properties last_of_each_key{{"cleanup.policy", "compact"}};
 
 } // namespace
@@ -336,6 +325,7 @@ result<plan> resolver::make_plan(archive& in, const order& what) {
       return true;
     }
     made.letters[letter.partition].push_back(letter.offset);
+    if (letter.key && made.first_keys.size() < most_keys) made.first_keys.push_back(*letter.key);
     const auto target = target_of(what, *way);
     made.targets[target] = *way;
     ++made.counts[target];
@@ -356,13 +346,7 @@ result<void> resolver::carry_out(archive& in, const plan& what, const pace& how,
   if (auto made = (*admin)->create_topic(marks, 1, ask_timeout, last_of_each_key); !made) return made;
   for (const auto& [topic, way] : what.targets) {
     if (what.order.what != action::replayed || what.order.to_source) break;
-    const auto count = in.partitions_of(way.source);
-    if (!count) return count.failure();
-    if (*count == 0)
-      return error{errc::usage,
-                   "there is no topic " + way.source + ", which actor '" + way.actor + "' reads"};
-    if (auto made = (*admin)->create_topic(topic, *count, ask_timeout, kept_whatever_its_age); !made)
-      return made;
+    if (auto made = make_replay_topic(**admin, in, way); !made) return made;
   }
 
   kafka::transactions_config wanted;

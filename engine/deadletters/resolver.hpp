@@ -37,6 +37,7 @@ struct plan {
   std::map<std::string, route> targets;                      ///< by the topic they go to
   std::map<std::string, std::uint64_t> counts;               ///< by the topic they go to
   std::map<std::string, std::uint64_t> left_out;             ///< by the reason
+  std::vector<std::string> first_keys;                       ///< of the first few, to know them again
 
   [[nodiscard]] std::uint64_t count() const;
 };

@@ -67,7 +67,21 @@ result<route> by_config(const record& letter, const std::string& actor, const co
   return way;
 }
 
+bool writes(const std::string& actor, const config::worker_actor& w, const std::string& topic) {
+  if (!w.dlq.topic.empty()) return w.dlq.topic == topic;
+  const auto source = source_in_name(topic, actor);
+  return source && reads(w.consume, *source);
+}
+
 } // namespace
+
+std::vector<std::string> writers_of(const config::settings& config, const std::string& topic) {
+  std::vector<std::string> names;
+  for (const auto& a : config.actors)
+    if (const auto* w = std::get_if<config::worker_actor>(&a.kind); w && writes(a.name, *w, topic))
+      names.push_back(a.name);
+  return names;
+}
 
 result<route> routes::of(const record& letter, bool alone) const {
   const std::string actor{header_of(letter, "actor").value_or("")};

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace troupe::deadletters {
 
@@ -16,6 +17,9 @@ struct route {
   /// What that actor alone reads.
   [[nodiscard]] std::string replay_topic() const { return source + '.' + actor + ".replay"; }
 };
+
+/// The actors of a config that write dead letters to this topic. None: it holds something else.
+std::vector<std::string> writers_of(const config::settings& config, const std::string& topic);
 
 /// From a letter to whoever is to handle it again. A config knows which actor writes where; without one the
 /// name of the topic must say it, as <source>.<actor>.dlq does.

@@ -52,6 +52,17 @@ TEST(Condition, IsRefusedWithHowItIsWritten) {
   }
 }
 
+TEST(Filter, TakesOnlyThoseItIsAbout) {
+  const auto of = buried(letter("order.placed"), "order.placed.payment.dlq", "payment");
+  filter f;
+  f.among = {{2, 917}, {3, 918}};
+  EXPECT_FALSE(f.takes(of));
+  f.among.emplace(2, 918);
+  EXPECT_TRUE(f.takes(of));
+  f.where = {*condition::parse("actor=email")};
+  EXPECT_FALSE(f.takes(of));
+}
+
 TEST(Filter, HoldsAllOfIt) {
   const auto of = buried(letter("order.placed"), "order.placed.payment.dlq", "payment");
   filter f;

@@ -68,5 +68,18 @@ TEST(Routes, AreRefusedWhereSomebodyElseWouldReadAsWell) {
       (routes{of({worker("payment", {"order.placed"}), worker("email", {"order.placed"})})}.of(dead, true)));
 }
 
+TEST(WritersOf, ATopicOfDeadLettersAreThoseThatTheConfigNames) {
+  using names = std::vector<std::string>;
+  const auto config =
+      of({worker("payment", {"order.placed", "order.changed"}), worker("email", {"^order\\..*"}),
+          worker("billing", {"bills"}, "graves"), worker("audit", {"bills"}, "graves")});
+  EXPECT_EQ(writers_of(config, "order.changed.payment.dlq"), names{"payment"});
+  EXPECT_EQ(writers_of(config, "order.gone.email.dlq"), names{"email"});
+  EXPECT_EQ(writers_of(config, "graves"), (names{"billing", "audit"}));
+  for (const auto* other :
+       {"order.placed", "bills", "bills.payment.dlq", "bills.billing.dlq", "payment.dlq", ""})
+    EXPECT_EQ(writers_of(config, other), names{}) << other;
+}
+
 } // namespace
 } // namespace troupe::deadletters
