@@ -15,7 +15,12 @@ constexpr policy::retry_rules resend{.attempts = 1,
                                      .max = milliseconds{2000},
                                      .jitter = 0};
 
+bool counts_page_views(const aggregate::tally_spec& what) {
+  return std::any_of(what.where.begin(), what.where.end(),
+                     [](const auto& condition) { return condition.second == "page_view"; });
 }
+
+} // namespace
 
 void aggregator_state::count(event_block& block) {
   const auto seen = block.events.size() + block.tombstones;
@@ -27,7 +32,9 @@ void aggregator_state::count(event_block& block) {
   const auto no_time = all.of(counted::no_time), ahead = all.of(counted::ahead), late = all.of(counted::late);
   const auto unusable = all.of(counted::unusable) + block.tombstones;
   metric.consumed->add(seen);
-  metric.counted->add(all.of(counted::yes) + no_time + ahead + late);
+  const auto added = all.of(counted::yes) + no_time + ahead + late;
+  metric.counted->add(added);
+  if (metric.page_views) metric.page_views->add(added);
   if (unusable > 0) metric.unusable->add(unusable);
   if (no_time > 0) metric.no_time->add(no_time);
   if (ahead > 0) metric.ahead->add(ahead);
@@ -140,6 +147,7 @@ caf::behavior aggregator_state::make_behavior(aggregator_seat s) {
   const auto skewed = [&](const char* direction) {
     return &m.counter("troupe_skewed_events_total", {{"actor", seat.actor}, {"direction", direction}});
   };
+  if (counts_page_views(seat.counts)) metric.page_views = &m.counter("troupe_page_views_total");
   metric.ahead = skewed("ahead");
   metric.late = skewed("late");
   metric.flush = &m.histogram("troupe_redis_flush_duration_seconds");

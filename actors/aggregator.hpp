@@ -56,6 +56,7 @@ struct aggregator_state {
   bool blocked = false, last_asked = false, over = false;
   struct counters {
     metrics::counter *consumed, *counted, *unusable, *no_time, *ahead, *late;
+    metrics::counter* page_views = nullptr; ///< none where something else is counted
     metrics::histogram* flush;
     metrics::gauge* redis_up;
   } metric{};

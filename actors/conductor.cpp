@@ -258,6 +258,7 @@ void conductor_state::reload(const config::settings& next) {
     log::error(
         "reload_refused",
         "an aggregate was added to a process that runs without Redis: restart the process; nothing changes");
+    shared->metrics.counter("troupe_config_reloads_total", {{"result", "refused"}}).add();
     return;
   }
   for (const auto& after : next.actors) {

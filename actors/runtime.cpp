@@ -233,6 +233,10 @@ void runtime::reload(config::settings next) {
   caf::anon_send(impl_->conductor, reload_process{impl_->reloaded});
 }
 
+void runtime::count_refused_reload() {
+  impl_->shared.metrics.counter("troupe_config_reloads_total", {{"result", "refused"}}).add();
+}
+
 troupe::publisher& runtime::publish() {
   return impl_->front;
 }

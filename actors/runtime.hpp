@@ -31,6 +31,7 @@ public:
 
   void stop(int exit_code);
   void reload(config::settings next);
+  void count_refused_reload(); ///< of a config that has errors: nothing changes
   [[nodiscard]] publisher& publish();
   [[nodiscard]] bool ready() const;
   /// With `kafka.brokers: embedded`: where the demo's own broker listens; otherwise the configured brokers.

@@ -13,6 +13,8 @@ constexpr milliseconds look_every{250};
 /// A supervisor with much to do may be late with its report; later than this it says nothing of now.
 constexpr milliseconds report_kept{5000};
 constexpr milliseconds goodbye{300};
+/// What Redis said longer ago than this says nothing of now.
+constexpr milliseconds mail_kept{10'000};
 
 state::totals totals_of(const metrics::registry& m, const cast_known::role& who) {
   const auto calls = [&](const char* result) {
@@ -72,7 +74,24 @@ state::snapshot telemetry_state::take_snapshot(std::string phase) {
   return s;
 }
 
+void telemetry_state::show_dead_letters(const std::map<std::string, std::int64_t>& open) {
+  for (auto& [topic, n] : open_letters)
+    n = 0; // Redis names only those that have some
+  for (const auto& [topic, n] : open)
+    open_letters[topic] = n;
+  for (const auto& [topic, n] : open_letters)
+    shared->metrics.gauge("troupe_dlq_open_messages", {{"topic", topic}}).set(static_cast<double>(n));
+  heard = std::chrono::steady_clock::now();
+}
+
+void telemetry_state::forget_dead_letters() {
+  for (const auto& [topic, n] : open_letters)
+    shared->metrics.drop_gauge("troupe_dlq_open_messages", {{"topic", topic}});
+  open_letters.clear();
+}
+
 void telemetry_state::record() {
+  if (heard + mail_kept < std::chrono::steady_clock::now()) forget_dead_letters();
   shared->recorder->record(take_snapshot(shared->stopping ? "stopping"
                                          : shared->ready  ? "running"
                                                           : "starting"));
@@ -87,6 +106,7 @@ void telemetry_state::look() {
 
 void telemetry_state::on_mail(const state::inbox::mail& m) {
   const auto me = caf::actor_cast<caf::actor>(self);
+  show_dead_letters(m.dead_letters);
   auto changed = shared->desired.replace(m.wanted);
   for (const auto& o : m.orders) {
     std::erase(changed, o.actor);

@@ -20,6 +20,8 @@ struct telemetry_state {
   void record();
   void look();
   void on_mail(const state::inbox::mail& m);
+  void show_dead_letters(const std::map<std::string, std::int64_t>& open);
+  void forget_dead_letters();
   void say_goodbye();
   [[nodiscard]] state::snapshot take_snapshot(std::string phase);
 
@@ -32,7 +34,9 @@ struct telemetry_state {
   services* shared = nullptr;
   caf::actor conductor;
   std::vector<cast_known::role> roles;
-  std::map<std::string, told> reports; ///< by actor, the last one
+  std::map<std::string, told> reports;              ///< by actor, the last one
+  std::map<std::string, std::int64_t> open_letters; ///< by topic: those of the last mail are on /metrics
+  steady_time heard{};                              ///< when it came
   bool leaving = false;
 };
 caf::behavior telemetry(caf::stateful_actor<telemetry_state>* self, services* shared, caf::actor conductor);

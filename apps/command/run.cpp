@@ -122,6 +122,7 @@ int run(const run_arguments& from, const handlers& h) {
     if (!next.config) {
       log::error("reload_refused",
                  "the new config has errors, nothing changes:\n" + config::show(next.problems, false));
+      (*engine)->count_refused_reload();
       return;
     }
     log::set_level(level(*next.config));

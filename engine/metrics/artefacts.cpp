@@ -27,7 +27,7 @@ const std::vector<row>& rows() {
       {"Handlers", {"attempts", "retries", "process_duration", "pool_", "mailbox", "hung", "breaker"}},
       {"Dead letters", {"dlq"}},
       {"Kafka", {"messaging_", "rebalances", "commits", "assigned", "transaction", "redelivered"}},
-      {"Counts and Redis", {"counted", "skewed", "redis"}},
+      {"Counts and Redis", {"counted", "skewed", "page_views", "redis"}},
       {"HTTP in", {"ingest"}},
       {"Processes", {}},
   };

@@ -27,7 +27,13 @@ constexpr std::array entries{
     catalogue_entry{"troupe_retries_total", counter, "Retries scheduled, by the class of the error."},
     catalogue_entry{"troupe_dlq_messages_total", counter,
                     "Dead letters acknowledged by the broker, by the class of the error."},
+    catalogue_entry{
+        "troupe_dlq_actions_total", counter,
+        "Orders about dead letters that the dashboard carried out, by action: replay, discard, edit; "
+        "and by result: done, stopped, failed."},
     catalogue_entry{"troupe_counted_events_total", counter, "Events that an aggregator counted."},
+    catalogue_entry{"troupe_page_views_total", counter,
+                    "Events that were counted by aggregators whose `where` asks for page_view."},
     catalogue_entry{"troupe_uncounted_events_total", counter,
                     "Events that an aggregator did not count, by reason; filtered ones are not among them."},
     catalogue_entry{
@@ -45,7 +51,8 @@ constexpr std::array entries{
                     "(what the group committed then says which)."},
     catalogue_entry{"troupe_backpressure_pauses_total", counter,
                     "Times a partition was left unread because its window or its pool was full."},
-    catalogue_entry{"troupe_config_reloads_total", counter, "Reloads of the configuration, by result."},
+    catalogue_entry{"troupe_config_reloads_total", counter,
+                    "Reloads of the configuration, by result: ok, refused."},
     catalogue_entry{"troupe_actor_restarts_total", counter, "Actors that died and were replaced, by kind."},
     catalogue_entry{"troupe_log_lines_dropped_total", counter,
                     "Log lines dropped because standard error did not keep up."},
@@ -63,6 +70,10 @@ constexpr std::array entries{
     catalogue_entry{
         "troupe_consumer_lag_seconds", gauge,
         "Age of the oldest unfinished event of the partition, as far as it was read; 0 where none waits."},
+    catalogue_entry{
+        "troupe_dlq_open_messages", gauge,
+        "Dead letters in the topic that nobody has dealt with, of all processes of the app together; "
+        "as Redis has it, not there while it does not answer."},
     catalogue_entry{"troupe_assigned_partitions", gauge, "Partitions assigned to this process."},
     catalogue_entry{"troupe_redis_up", gauge, "1 while Redis answers."},
     catalogue_entry{

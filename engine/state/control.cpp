@@ -82,9 +82,14 @@ result<std::map<std::string, answer>> answers_to(redis::client& by, const layout
 }
 
 result<void> conclude(redis::client& by, const layout& keys, const order& what, const std::string& outcome) {
-  const auto got = by.ask({"XADD", keys.audit(), "MAXLEN", "~", std::to_string(most_audited), "*", "id",
-                           what.id, "action", name_of(what.what), "actor", what.actor, "by", what.by, "at",
-                           std::to_string(wall_ms()), "result", outcome});
+  return note(by, keys, what.id, name_of(what.what), what.actor, what.by, outcome);
+}
+
+result<void> note(redis::client& by, const layout& keys, const std::string& id, const std::string& action,
+                  const std::string& what, const std::string& who, const std::string& outcome) {
+  const auto got =
+      by.ask({"XADD", keys.audit(), "MAXLEN", "~", std::to_string(most_audited), "*", "id", id, "action",
+              action, "actor", what, "by", who, "at", std::to_string(wall_ms()), "result", outcome});
   if (!got) return got.failure();
   return {};
 }
@@ -118,18 +123,20 @@ std::vector<redis::command> inbox::box::question() {
   redis::command orders{"XREVRANGE", keys.orders(), "+", "-", "COUNT", "1"};
   if (!last.empty()) orders = {"XRANGE", keys.orders(), '(' + last, "+", "COUNT", "100"};
   // What is desired is asked last: it is no older than the orders.
-  return {std::move(orders), {"HGETALL", keys.desired()}};
+  return {std::move(orders), {"HGETALL", keys.dead_letters()}, {"HGETALL", keys.desired()}};
 }
 
 std::optional<inbox::mail> inbox::box::take(const result<redis::client::replies>& got) {
   const std::lock_guard hold{lock};
   under_way = false;
-  if (!got || got->size() != 2) return std::nullopt;
-  const auto &orders = (*got)[0], &hash = (*got)[1];
-  if (orders.kind == redis::reply::type::failure || hash.kind == redis::reply::type::failure)
-    return std::nullopt;
+  if (!got || got->size() != 3) return std::nullopt;
+  const auto &orders = (*got)[0], &letters = (*got)[1], &hash = (*got)[2];
+  for (const auto& r : *got)
+    if (r.kind == redis::reply::type::failure) return std::nullopt;
   mail found;
   found.wanted = wanted_in(hash);
+  for (const auto& [topic, n] : fields_of(letters))
+    found.dead_letters[topic] = number<std::int64_t>(n).value_or(0);
   const bool first = last.empty();
   if (first) last = "0-0";
   for (const auto& entry : orders.items) {

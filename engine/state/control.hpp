@@ -51,6 +51,10 @@ result<std::map<std::string, answer>> answers_to(redis::client& by, const layout
                                                  const std::string& id);
 /// How it ended, into the audit.
 result<void> conclude(redis::client& by, const layout& keys, const order& what, const std::string& outcome);
+/// An entry of the audit for what changes nothing in Redis: `id` ties it to others, and may be empty; `what`
+/// is what it was done to.
+result<void> note(redis::client& by, const layout& keys, const std::string& id, const std::string& action,
+                  const std::string& what, const std::string& who, const std::string& outcome);
 
 /// Dead letters that somebody dealt with: they are open no more, which stands in the audit. How many are
 /// left.
@@ -61,8 +65,9 @@ result<std::int64_t> note_resolved(redis::client& by, const layout& keys, const 
 class inbox {
 public:
   struct mail {
-    std::map<std::string, desired> wanted; ///< by actor
-    std::vector<order> orders;             ///< since the last look
+    std::map<std::string, desired> wanted;            ///< by actor
+    std::vector<order> orders;                        ///< since the last look
+    std::map<std::string, std::int64_t> dead_letters; ///< open, by topic
   };
   inbox(std::shared_ptr<redis::client> from, const std::string& app, std::string instance);
   ~inbox();

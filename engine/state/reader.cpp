@@ -175,6 +175,7 @@ void add_rates(overview& all, std::span<const reply> seconds) {
       if (what == "err") sum.second += number<std::uint64_t>(n).value_or(0);
     });
   for (auto& [name, a] : all.actors) {
+    if (a.kind == "generate") continue; // nobody counts what it sends
     const auto& [done, failed] = done_and_failed[name];
     a.per_second = static_cast<double>(done) / rate_seconds;
     a.errors_per_second = static_cast<double>(failed) / rate_seconds;

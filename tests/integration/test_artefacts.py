@@ -14,7 +14,7 @@ DEPLOY = pathlib.Path(__file__).parents[2] / "deploy"
 # Set when something happens that no test can order from a healthy engine.
 ON_OCCASION = {"troupe_lost_offsets_total", "troupe_actor_restarts_total", "troupe_log_lines_dropped_total",
                "troupe_redelivered_skipped_total", "troupe_backpressure_pauses_total", "troupe_skewed_events_total",
-               "troupe_memory_limit_bytes"}
+               "troupe_memory_limit_bytes", "troupe_dlq_actions_total"}
 
 
 def test_a_running_engine_has_the_metrics_that_dashboard_and_alerts_name(kafka, engines, redis_server, effects, name):
@@ -29,6 +29,8 @@ def test_a_running_engine_has_the_metrics_that_dashboard_and_alerts_name(kafka, 
                       guarantee="exactly_once"),
         "counts": {"consume": {"topic": topic, "group": f"{name}-counts"},
                    "aggregate": {"count_by": "/n", "into": name + ":{value}", "flush": {"every": "100ms"}}},
+        "views": {"consume": {"topic": topic, "group": f"{name}-views"},
+                  "aggregate": {"where": {"/type": "page_view"}, "count_by": "/path", "into": name + ":views:{value}"}},
         "door": {"ingest": {"route": "POST /events", "listen": door.listen, "topic": out}},
     }, redis=redis_server).start_and_join()
     assert door.ask("POST", "/events", json.dumps({"n": 1}))[0].status == 202

@@ -299,6 +299,25 @@ def test_what_cannot_be_done_is_said_with_the_remedy_and_the_exit_code(kafka, en
     assert "redis" in ask(engine, "status", engine.file, code=78).stderr
 
 
+@pytest.mark.limit(120)
+def test_open_dead_letters_are_on_metrics_until_somebody_deals_with_them(kafka, engines, redis_server, name):
+    topic = kafka.create_topic(name, 1)
+    graves = f"{topic}.sized.dlq"
+    engine = engines({"sized": pool(topic, name)}, redis=redis_server).start_and_join()
+    kafka.produce(topic, [told(b"key", fail="permanent") for _ in range(2)])
+
+    def shown():
+        return [value for got, labels, value in engine.metrics()
+                if got == "troupe_dlq_open_messages" and labels["topic"] == graves]
+    eventually(lambda: shown() == [2], 20, "both are open")
+    ask(engine, "dlq", "discard", f"{graves}/0/0", "-c", engine.file, "--yes")
+    eventually(lambda: shown() == [1], 10, "one is left")
+    ask(engine, "dlq", "discard", graves, "-c", engine.file, "--yes")
+    eventually(lambda: shown() == [0], 10, "none is left")
+    redis_server.stop()
+    eventually(lambda: shown() == [], 30, "without Redis nobody knows")
+
+
 @pytest.mark.limit(90)
 def test_with_watch_a_changed_file_is_read_again_and_the_log_says_what_came_of_it(kafka, engines, name):
     topic = kafka.create_topic(name, 1)
@@ -316,6 +335,8 @@ def test_with_watch_a_changed_file_is_read_again_and_the_log_says_what_came_of_i
     assert not engine.logged("info", "changed while it runs", "beside")
     changed(deadline="many")
     eventually(lambda: engine.logged("error", "nothing changes"), 20, "the bad file is told")
+    eventually(lambda: engine.metric("troupe_config_reloads_total", result="refused") == 1, 10, "and counted")
+    assert engine.metric("troupe_config_reloads_total", result="ok") == 1
     assert workers(engine) == 6
     changed(deadline="9s", consume={"topic": topic, "group": name, "window": 64})
     eventually(lambda: engine.logged("info", "needs the actor restarted", "sized"), 20, "what restarts is told")

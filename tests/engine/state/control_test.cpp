@@ -87,6 +87,26 @@ TEST_F(ControlTest, a_process_finds_what_is_desired_and_only_the_orders_since_it
   EXPECT_TRUE(look(at).orders.empty());
 }
 
+TEST_F(ControlTest, a_process_finds_how_many_dead_letters_are_open) {
+  ASSERT_TRUE(people->ask({"HSET", keys.dead_letters(), "shop.dlq", "5"}));
+  inbox at{client(), "shop", "a"};
+  EXPECT_EQ(at.open()->dead_letters.at("shop.dlq"), 5);
+  EXPECT_EQ(note_resolved(*people, keys, "shop.dlq", 5, "dlq replay", "alice").value(), 0);
+  EXPECT_TRUE(look(at).dead_letters.empty());
+}
+
+TEST_F(ControlTest, what_changes_nothing_in_redis_stands_in_the_audit_too) {
+  ASSERT_TRUE(
+      note(*people, keys, "id-7", "dlq edit", "shop.dlq/0/17", "alice", "a copy went to shop.replay").ok());
+  const auto audit = read(noon).audit;
+  ASSERT_EQ(audit.size(), 1U);
+  EXPECT_EQ(audit[0].id, "id-7");
+  EXPECT_EQ(audit[0].action, "dlq edit");
+  EXPECT_EQ(audit[0].actor, "shop.dlq/0/17");
+  EXPECT_EQ(audit[0].by, "alice");
+  EXPECT_EQ(audit[0].result, "a copy went to shop.replay");
+}
+
 TEST_F(ControlTest, the_first_order_of_all_is_seen) {
   inbox at{client(), "shop", "a"};
   ASSERT_TRUE(at.open().ok());

@@ -43,6 +43,17 @@ TEST_F(ReaderTest, of_an_empty_redis_knows_nothing) {
   EXPECT_EQ(o.expected, 0U);
 }
 
+TEST_F(ReaderTest, knows_no_rate_of_what_nobody_counts) {
+  auto a = of("a");
+  auto s = at(noon);
+  s.actors["load"].kind = "generate";
+  s.actors["events"].kind = "ingest";
+  write(a, s);
+  const auto o = read(noon + 1000);
+  EXPECT_FALSE(o.actors.at("load").per_second);
+  EXPECT_EQ(o.actors.at("events").per_second, 0.0);
+}
+
 TEST_F(ReaderTest, sums_the_pools_of_live_instances_and_says_how_many_report) {
   auto a = of("a"), b = of("b"), c = of("c");
   auto s = at(noon);
