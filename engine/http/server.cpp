@@ -58,6 +58,12 @@ void reply::operator()(response answer) {
   if (const auto back = std::exchange(back_, nullptr)) back(std::move(answer));
 }
 
+std::shared_ptr<stream> reply::open(response head, std::size_t most_waiting) {
+  const auto open = std::exchange(open_, nullptr);
+  if (!std::exchange(back_, nullptr) || !open) return nullptr;
+  return open(std::move(head), most_waiting);
+}
+
 server::handler at_once(std::function<response(const request&)> answer) {
   return [answer = std::move(answer)](const request& asked, reply to) {
     try {
@@ -96,6 +102,8 @@ struct server::impl {
   void stop() {
     if (on.now != phase::serving) return;
     on.now = phase::stopping;
+    for (auto at = on.streaming.begin(); at != on.streaming.end();)
+      (*at++)->end_stream(); // it leaves the set
     door.stop([this] {
       is_closed = true;
       closed.set_value();
@@ -160,6 +168,8 @@ server::~server() {
   // Replies that are still out keep the rest alive.
   impl_->door.close();
   impl_->each_quiet([](session& s) { s.close(); });
+  for (auto at = impl_->on.streaming.begin(); at != impl_->on.streaming.end();)
+    (*at++)->close();
   impl_->on.answer = nullptr;
 }
 

@@ -16,6 +16,7 @@ namespace troupe::http {
 
 struct request {
   std::string method, path, query, body;
+  std::string peer;                                         ///< the address of who asks, without the port
   std::vector<std::pair<std::string, std::string>> headers; ///< in their order, names as they were written
 
   /// The first of this name, whatever its case; null where there is none.
@@ -28,19 +29,36 @@ struct response {
   std::vector<std::pair<std::string, std::string>> headers = {}; ///< further ones
 };
 
+/// An answer without a length, which goes on until somebody ends it: events for a browser. From any thread.
+class stream {
+public:
+  virtual ~stream() = default; ///< ends it
+  /// Hands over what comes next. False where nobody reads any more: the asker is gone, the server stops, or
+  /// so much waits already that it reads too slowly, and its connection is closed.
+  virtual bool write(std::string_view bytes) = 0;
+  /// Nothing more comes; what waits is written.
+  virtual void end() = 0;
+};
+
 /// The way back to one asker. Answers once, from any thread; let go without an answer, it says 503, so that
 /// whoever dies with it keeps nobody waiting.
 class reply {
 public:
   using way = std::function<void(response)>;
-  explicit reply(way back) : back_{std::move(back)} {}
-  reply(reply&& other) noexcept : back_{std::exchange(other.back_, nullptr)} {}
+  using opening = std::function<std::shared_ptr<stream>(response head, std::size_t most_waiting)>;
+  explicit reply(way back, opening open = nullptr) : back_{std::move(back)}, open_{std::move(open)} {}
+  reply(reply&& other) noexcept
+      : back_{std::exchange(other.back_, nullptr)}, open_{std::exchange(other.open_, nullptr)} {}
   reply& operator=(reply&&) = delete;
   ~reply();
   void operator()(response answer);
+  /// Answers with a head, and what is written to the stream from then on; at most so many bytes wait to be
+  /// read. nullptr where this was answered before.
+  std::shared_ptr<stream> open(response head, std::size_t most_waiting);
 
 private:
   way back_;
+  opening open_;
 };
 
 struct server_options {
@@ -73,8 +91,9 @@ public:
   [[nodiscard]] std::uint16_t port() const;
   /// Begins to stop, within about `grace` and the time that answers take. Connections that the system has
   /// made are taken, then the address is closed. What arrives in time is answered, each answer as the last of
-  /// its connection; of what arrives only in part, the answer is 503. Bytes that were sent before their
-  /// client could know of the end are read, not answered with a reset.
+  /// its connection; of what arrives only in part, the answer is 503. Streams end with what was written to
+  /// them. Bytes that were sent before their client could know of the end are read, not answered with a
+  /// reset.
   void stop();
   void wait_closed();                 ///< after `stop`: until the address is free, which takes milliseconds
   [[nodiscard]] bool stopped() const; ///< after `stop`: whether no connection is left

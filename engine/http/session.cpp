@@ -55,6 +55,7 @@ void session::hurry() {
 
 void session::close() {
   hurried_ = false;
+  if (outbox_) leave_stream();
   leave_for_good();
   stream_.close();
 }
@@ -179,6 +180,9 @@ void session::on_request() {
   if (question != std::string::npos) asked.query = target.substr(question + 1);
   asked.body = std::move(parser_->body);
   asked.headers = std::move(parser_->headers);
+  error_code unknown;
+  const auto from = stream_.socket().remote_endpoint(unknown);
+  if (!unknown) asked.peer = from.address().to_string();
   leave_list(); // nobody closes it for a newcomer
   stream_.expires_never();
   // Back to the server's thread, wherever the answer comes from.
@@ -189,8 +193,10 @@ void session::on_request() {
       self->write(std::move(answer), head, keep && self->on_.now == phase::serving);
     });
   };
+  auto begin = [alive = on_.alive.lock(), self = shared_from_this(), head](
+                   response answer, std::size_t most) { return self->open(std::move(answer), head, most); };
   try {
-    on_.answer(std::move(asked), reply{std::move(back)});
+    on_.answer(std::move(asked), reply{std::move(back), std::move(begin)});
   } catch (const std::exception&) {
     // The reply went with it and has said so; the server must outlive its handlers.
   }

@@ -13,7 +13,9 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 /// Private to this folder: Boost stays out of the public headers.
@@ -35,9 +37,19 @@ struct floor {
   server_options options;
   server::handler answer;
   std::list<session*> quiet;        ///< without a request to answer, the longest first
+  std::set<session*> streaming;     ///< whose answer goes on
   std::atomic<std::size_t> open{0}; ///< connections that are not closed
   phase now = phase::serving;
   std::weak_ptr<void> alive; ///< what owns all of this: replies may come when the server has ended
+};
+
+/// What a stream hands to its session: all that two threads share of it.
+struct outbox {
+  std::mutex lock;
+  std::string waiting;
+  bool told = false;    ///< the session knows that something waits
+  bool over = false;    ///< nothing more is taken
+  std::size_t most = 0; ///< bytes that may wait
 };
 
 /// One connection of a server, on the server's thread. Owned by what it waits for.
@@ -55,6 +67,11 @@ public:
   void hurry();
   void close();
 
+  /// Answers with what is put into the outbox, until that is over and empty.
+  void begin_stream(const response& head, bool head_only, std::shared_ptr<outbox> from);
+  void write_stream();
+  void end_stream();
+
   [[nodiscard]] bool awaits_request() const { return stage_ == stage::awaiting; }
   /// Has said goodbye, and ends by itself.
   [[nodiscard]] bool lingers() const { return stage_ == stage::lingering; }
@@ -62,7 +79,7 @@ public:
   [[nodiscard]] bool is_fresh(steady_time now) const { return !asked_ && now - opened_ < on_.options.grace; }
 
 private:
-  enum class stage { awaiting, reading, answering, lingering };
+  enum class stage { awaiting, reading, answering, streaming, lingering };
 
   void leave_list();
   void leave_for_good();
@@ -78,6 +95,9 @@ private:
   void on_request();
   void write(response answer, bool head, bool keep_alive);
   void write_last(int status, std::string text);
+  std::shared_ptr<stream> open(response head, bool head_only, std::size_t most);
+  void watch_reader();
+  void leave_stream();
   void turn_away();
   void hang_up();
   void drain();
@@ -93,7 +113,9 @@ private:
   std::size_t seen_ = 0; ///< bytes of the head that were looked at
   beast::flat_buffer buffer_;
   std::optional<message_parser<true>> parser_;
-  std::string message_; ///< the answer that is being written
+  std::string message_;            ///< the answer that is being written, or a piece of the stream
+  std::shared_ptr<outbox> outbox_; ///< of a stream
+  bool writing_ = false;           ///< a piece of it
 };
 
 } // namespace troupe::http
