@@ -22,7 +22,7 @@ FROM debian:bookworm-slim
 ARG WITH_FFMPEG=0
 RUN apt-get update \
  && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-      ca-certificates libcaf-core0.17 libcurl4 libfmt9 libhiredis0.14 libjemalloc2 librdkafka1 libsimdjson14 \
+      ca-certificates libargon2-1 libcaf-core0.17 libcurl4 libfmt9 libhiredis0.14 libjemalloc2 librdkafka1 libsimdjson14 \
       libspdlog1.10 libssl3 libstdc++6 libyaml-cpp0.7 $([ "$WITH_FFMPEG" = 0 ] || echo ffmpeg) \
  && apt-get clean && rm -rf /var/lib/apt/lists/*
 # A number of its own, the same in every build: what is in a volume stays its owner's.

@@ -296,10 +296,12 @@ void conductor_state::reload(const config::settings& next) {
   if (next.app != now.app || next.kafka != now.kafka || next.redis_url != now.redis_url ||
       next.names_redis != now.names_redis || next.admin_listen != now.admin_listen ||
       next.shutdown_deadline != now.shutdown_deadline || next.shutdown_revoke != now.shutdown_revoke ||
-      next.instance != now.instance || next.state != now.state || next.memory_limit != now.memory_limit)
-    log::warning("restart_needed",
-                 "app, kafka, redis, admin, shutdown, instance, state or limits changed too: that takes "
-                 "effect when the process is started again");
+      next.instance != now.instance || next.state != now.state || next.memory_limit != now.memory_limit ||
+      next.dashboard != now.dashboard)
+    log::warning(
+        "restart_needed",
+        "app, kafka, redis, admin, dashboard, shutdown, instance, state or limits changed too: that takes "
+        "effect when the process is started again");
   shared->settings.actors = next.actors; // what a conductor that replaces this one starts from
   update_ready();
   tell_cast();

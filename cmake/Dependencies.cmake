@@ -3,6 +3,7 @@ find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(CAF 0.17.6 REQUIRED)
 pkg_check_modules(RdKafka REQUIRED IMPORTED_TARGET rdkafka>=2.0.2)
+pkg_check_modules(Argon2 REQUIRED IMPORTED_TARGET libargon2)
 pkg_check_modules(Hiredis REQUIRED IMPORTED_TARGET hiredis>=0.14.1)
 if(NOT TROUPE_SANITIZE)
   # librdkafka allocates each message in one thread and frees it in another, which glibc does under locks.

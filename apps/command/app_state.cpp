@@ -9,24 +9,12 @@ namespace {
 
 using nlohmann::json;
 
-kafka::connection connection_of(const config::settings& s) {
-  return {s.kafka.brokers, s.kafka.properties, s.kafka.consumer, s.kafka.producer, false};
-}
-
-std::int64_t first_wanted(const kafka::standing& s, config::start_at start) {
-  const auto begin = s.committed.value_or(start == config::start_at::latest ? s.log.high : s.log.low);
-  return std::max(begin, s.log.low);
-}
-
 /// Open dead letters in the topics that this actor's go to.
 std::optional<std::int64_t> dead_letters_of(const config::actor& a, const state::overview& o) {
-  const auto* w = std::get_if<config::worker_actor>(&a.kind);
-  if (!w || o.instances.empty()) return std::nullopt; // nobody ever counted them
+  if (kind_of(a) != "handler" || o.instances.empty()) return std::nullopt; // nobody ever counted them
   std::int64_t open = 0;
-  for (const auto& [topic, n] : o.dead_letters) {
-    const bool ours = w->dlq.topic.empty() ? topic.ends_with('.' + a.name + ".dlq") : topic == w->dlq.topic;
-    if (ours) open += n;
-  }
+  for (const auto& [topic, n] : o.dead_letters)
+    if (buries_in(a, topic)) open += n;
   return open;
 }
 
@@ -54,12 +42,6 @@ std::string remarks(const std::optional<state::actor_view>& v, const state::over
   if (v->desired && (v->desired->paused || v->desired->workers))
     add(in_words(v->desired) + ": " + v->desired->by + ' ' + words::ago(v->desired->at_ms, o.at_ms));
   return text;
-}
-
-std::string kind_of(const config::actor& a) {
-  if (std::holds_alternative<config::worker_actor>(a.kind)) return "handler";
-  if (std::holds_alternative<config::aggregate_actor>(a.kind)) return "aggregate";
-  return std::holds_alternative<config::ingest_actor>(a.kind) ? "ingest" : "generate";
 }
 
 json desired_json(const std::optional<state::desired>& d) {
@@ -105,47 +87,6 @@ json instance_json(const state::instance_view& i) {
 }
 
 } // namespace
-
-const config::consume* consume_of(const config::actor& a) {
-  if (const auto* w = std::get_if<config::worker_actor>(&a.kind)) return &w->consume;
-  if (const auto* c = std::get_if<config::aggregate_actor>(&a.kind)) return &c->consume;
-  return nullptr;
-}
-
-result<std::map<std::string, std::vector<kafka::standing>>>
-group_watch::look(const std::vector<std::string>& actors, milliseconds timeout) {
-  std::map<std::string, std::vector<kafka::standing>> all;
-  if (settings_.kafka.embedded())
-    return error{errc::bad_config,
-                 "kafka.brokers is embedded: that broker lives in its process, and ends with it"};
-  for (const auto& a : settings_.actors) {
-    const auto* consume = consume_of(a);
-    const bool wanted = actors.empty() || std::find(actors.begin(), actors.end(), a.name) != actors.end();
-    if (!consume || !wanted) continue;
-    auto& observer = observers_[consume->group];
-    if (!observer) {
-      auto opened = kafka::observer::open(connection_of(settings_), consume->group);
-      if (!opened) return opened.failure();
-      observer = std::move(opened).value();
-    }
-    const auto where = observer->partitions(consume->topics, timeout);
-    if (!where) return where.failure();
-    auto standings = observer->standings(*where, consume->start == config::start_at::latest, timeout);
-    if (!standings) return standings.failure();
-    all[a.name] = std::move(*standings);
-  }
-  return all;
-}
-
-std::int64_t lag_of(const kafka::standing& s, config::start_at start) {
-  return std::max<std::int64_t>(0, s.log.high - first_wanted(s, start));
-}
-
-std::optional<double> behind_of(const kafka::standing& s, config::start_at start, std::int64_t now_ms) {
-  if (lag_of(s, start) == 0) return 0.0;
-  if (!s.oldest_ms) return std::nullopt;
-  return static_cast<double>(std::max<std::int64_t>(0, now_ms - *s.oldest_ms)) / 1000;
-}
 
 std::string text_of(const json& j) {
   return j.dump(-1, ' ', false, json::error_handler_t::replace) + '\n';

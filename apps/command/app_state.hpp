@@ -1,7 +1,8 @@
 #pragma once
 
+#include "apps/dashboard/actor_facts.hpp"
+#include "apps/dashboard/group_watch.hpp"
 #include "engine/config/model.hpp"
-#include "engine/kafka/observer.hpp"
 #include "engine/state/reader.hpp"
 
 #include <nlohmann/json.hpp>
@@ -13,28 +14,6 @@
 #include <vector>
 
 namespace troupe {
-
-/// The group of an actor that consumes; nullptr for one that does not.
-const config::consume* consume_of(const config::actor& a);
-
-/// Asks Kafka itself where the groups of an app stand, so that lag goes on growing when no process tells of
-/// it.
-class group_watch {
-public:
-  explicit group_watch(const config::settings& s) : settings_{s} {}
-  /// Of each actor, or of those named. Waits for the network, up to `timeout` for each.
-  result<std::map<std::string, std::vector<kafka::standing>>> look(const std::vector<std::string>& actors,
-                                                                   milliseconds timeout);
-
-private:
-  const config::settings& settings_;
-  std::map<std::string, std::unique_ptr<kafka::observer>> observers_; ///< by group
-};
-
-/// Events beyond the commit; a group that never committed begins where its `start` says.
-std::int64_t lag_of(const kafka::standing& s, config::start_at start);
-/// Seconds since the first of them was written; nullopt where that could not be read.
-std::optional<double> behind_of(const kafka::standing& s, config::start_at start, std::int64_t now_ms);
 
 /// One row of `status` and `top`: an actor of the config, or one that only the processes know.
 struct actor_row {

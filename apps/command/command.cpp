@@ -69,7 +69,8 @@ int print_completion(const CLI::App& app, const std::string& shell) {
 
 } // namespace
 
-int command(int argc, char** argv, const handlers& h, const std::vector<subcommand>& further) {
+int command(int argc, char** argv, const handlers& h, const std::vector<subcommand>& further,
+            const std::vector<dashboard::panel>& panels) {
   CLI::App app{"Troupe: actors that process Kafka events from a config file.\n"
                "Nothing lost, nothing counted twice, order kept per key, memory bounded.",
                "troupe"};
@@ -139,7 +140,7 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
   auto* schema_command = app.add_subcommand("schema", "Print the JSON Schema of the config file");
   auto* version_command = app.add_subcommand("version", "Print the versions of troupe and of librdkafka");
 
-  auto others = operations(h);
+  auto others = operations(h, panels);
   others.insert(others.end(), further.begin(), further.end());
   std::vector<CLI::App*> own;
   for (const auto& f : others) {
@@ -161,7 +162,7 @@ int command(int argc, char** argv, const handlers& h, const std::vector<subcomma
   }
   for (std::size_t i = 0; i < own.size(); ++i)
     if (*own[i]) return others[i].run();
-  if (*run_command) return run(from, h);
+  if (*run_command) return run(from, h, panels);
   if (*check_command) return check(from, h, online);
   if (*produce_command) return produce(produce_from);
   if (*graph_command) return graph(from, h, graph_json);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "apps/dashboard/panel.hpp"
 #include "engine/handler/handler.hpp"
 
 #include <functional>
@@ -20,7 +21,8 @@ struct subcommand {
 };
 
 /// The `troupe` command with these handlers: what the main function of a program of your own calls. Returns
-/// the exit code.
-int command(int argc, char** argv, const handlers& h, const std::vector<subcommand>& further = {});
+/// the exit code. `panels` are pages of the program's own in the dashboard.
+int command(int argc, char** argv, const handlers& h, const std::vector<subcommand>& further = {},
+            const std::vector<dashboard::panel>& panels = {});
 
 } // namespace troupe

@@ -30,11 +30,15 @@ std::vector<std::string> files_here() {
 
 } // namespace
 
-void operation_arguments::add_to(CLI::App& to, bool positional) {
+void operation_arguments::add_files_to(CLI::App& to, bool positional) {
   to.add_option(positional ? "-c,--config,FILE" : "-c,--config", files,
                 "The app's config files; otherwise the one *.yaml of the current folder")
       ->type_name("FILE");
   to.add_option("--set", set, "Override a key, as for run")->type_name("KEY=VALUE");
+}
+
+void operation_arguments::add_to(CLI::App& to, bool positional) {
+  add_files_to(to, positional);
   to.add_flag("--json", json, "For programs: JSON on standard output");
 }
 

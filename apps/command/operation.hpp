@@ -25,6 +25,8 @@ struct operation_arguments {
 
   /// `positional`: files may be given without -c.
   void add_to(CLI::App& to, bool positional);
+  /// The same without --json.
+  void add_files_to(CLI::App& to, bool positional);
 };
 
 /// A config, or the exit code; what is wrong has been said.

@@ -5,6 +5,7 @@
 #include "apps/command/status.hpp"
 #include "apps/command/tap.hpp"
 #include "apps/command/top.hpp"
+#include "apps/command/web.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -53,13 +54,26 @@ subcommand pooling(const handlers& h) {
           [from, &h] { return pool(*from, h); }};
 }
 
+subcommand showing(const handlers& h, const std::vector<dashboard::panel>& panels) {
+  auto from = std::make_shared<web_arguments>();
+  return {"web", "The dashboard alone, beside the processes that run the actors",
+          [from](CLI::App& to) {
+            from->app.add_files_to(to, true);
+            to.add_flag("--hash-password", from->hash_password,
+                        "Ask for a password and print its hash, for dashboard.auth");
+          },
+          [from, &h, &panels] { return web(*from, h, panels); }};
+}
+
 } // namespace
 
-std::vector<subcommand> operations(const handlers& h) {
+std::vector<subcommand> operations(const handlers& h, const std::vector<dashboard::panel>& panels) {
   return {looking(h, "status", "What the app's processes are doing, all of them together", status),
           looking(h, "top", "The same, live, until q is pressed", top),
           looking(h, "lag", "How far each partition is behind, and what blocks it; asks Kafka itself", lag),
-          tapping(h), pooling(h)};
+          tapping(h),
+          pooling(h),
+          showing(h, panels)};
 }
 
 } // namespace troupe

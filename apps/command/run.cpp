@@ -3,6 +3,8 @@
 #include "apps/command/exit_code.hpp"
 #include "apps/command/file_watch.hpp"
 #include "apps/command/version.hpp"
+#include "apps/dashboard/dashboard.hpp"
+#include "engine/core/user.hpp"
 #include "engine/kafka/connection.hpp"
 #include "engine/kafka/properties_together.hpp"
 #include "engine/log/log.hpp"
@@ -56,6 +58,12 @@ config::loaded load(const run_arguments& from, const handlers& h) {
   return loaded;
 }
 
+int not_started(const error& why) {
+  log::error("not_started", why.detail);
+  log::stop();
+  return exit_code::of(why);
+}
+
 /// A stuck destructor must not hold the exit: everything that matters is done by now.
 [[noreturn]] void leave(int code) {
   log::stop();
@@ -96,7 +104,7 @@ int attend(signals& from, runtime& engine, const config::settings& settings, con
   }
 }
 
-int run(const run_arguments& from, const handlers& h) {
+int run(const run_arguments& from, const handlers& h, const std::vector<dashboard::panel>& panels) {
   signals incoming;
   auto settings = load_or_complain(from, h);
   if (!settings) return exit_code::config;
@@ -105,16 +113,20 @@ int run(const run_arguments& from, const handlers& h) {
   };
   log::start(level(*settings), format_of(from.log_format), settings->app);
 
+  // Before the actors, so that one sees them start; and after them, how they stop.
+  std::unique_ptr<dashboard::dashboard> web;
+  if (settings->dashboard.in_run) {
+    auto shown = dashboard::dashboard::start(*settings, {version, this_user(), panels});
+    if (!shown) return not_started(shown.failure());
+    web = std::move(shown).value();
+    log::info("dashboard", "the dashboard is at " + web->url());
+  }
   std::atomic<int> ended{-1};
   auto engine = runtime::start(*settings, h, {from.rebuild, from.adopt, version}, [&](int code) {
     ended = code;
     incoming.wake();
   });
-  if (!engine) {
-    log::error("not_started", engine.failure().detail);
-    log::stop();
-    return exit_code::of(engine.failure());
-  }
+  if (!engine) return not_started(engine.failure());
   log::info("started", "the actors are starting",
             {{"actors", static_cast<std::int64_t>(settings->actors.size())}});
   const auto reload = [&] {
@@ -126,11 +138,13 @@ int run(const run_arguments& from, const handlers& h) {
       return;
     }
     log::set_level(level(*next.config));
+    if (web) web->reload(*next.config);
     (*engine)->reload(std::move(*next.config));
   };
   std::unique_ptr<file_watch> watching;
   if (from.watch) watching = file_watch::open(from.files, [&] { incoming.reload(); });
   const int code = attend(incoming, **engine, *settings, ended, reload);
+  if (web) web->stop();
   log::info("stopped", code == exit_code::done ? "stopped cleanly" : "stopped", {{"exit_code", code}});
   leave(code);
 }

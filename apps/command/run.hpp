@@ -2,6 +2,7 @@
 
 #include "actors/runtime.hpp"
 #include "apps/command/signals.hpp"
+#include "apps/dashboard/panel.hpp"
 #include "engine/config/load.hpp"
 #include "engine/handler/handler.hpp"
 
@@ -26,7 +27,7 @@ struct run_arguments {
 std::optional<config::settings> load_or_complain(const run_arguments& from, const handlers& h);
 
 /// `troupe run`.
-int run(const run_arguments& from, const handlers& h);
+int run(const run_arguments& from, const handlers& h, const std::vector<dashboard::panel>& panels);
 
 /// Waits until the engine has stopped by itself or by signals, and gives the exit code. After the drain's
 /// deadline (exit 75), and on a second signal (130), it does not return.

@@ -19,9 +19,10 @@ struct visitor {
 /// called, on its own thread: what waits does so elsewhere.
 struct endpoint {
   std::string method;
-  std::string path;   ///< exact; with a last segment of `*`, whatever stands there
-  bool acts = false;  ///< only for operators
+  std::string path;  ///< exact; with a last segment of `*`, whatever stands there
+  bool acts = false; ///< only for operators
   std::function<void(const http::request&, const visitor&, http::reply)> answer;
+  bool anybody = false; ///< also for who has not logged in
 };
 
 } // namespace troupe::dashboard

@@ -36,10 +36,10 @@ struct arguments {
 };
 
 const std::array<domain, 4> domains{
-    domain{"ecommerce", ecommerce_config, 8080, "actors.checkout.ingest.listen", "/checkout"},
-    domain{"analytics", analytics_config, 8081, "actors.events.ingest.listen", "/events"},
-    domain{"video", video_config, 8082, "actors.upload.ingest.listen", "/videos"},
-    domain{"telemetry", telemetry_config, 0, "", ""}};
+    domain{"ecommerce", ecommerce_config, 8088, 8080, "actors.checkout.ingest.listen", "/checkout"},
+    domain{"analytics", analytics_config, 8089, 8081, "actors.events.ingest.listen", "/events"},
+    domain{"video", video_config, 8091, 8082, "actors.upload.ingest.listen", "/videos"},
+    domain{"telemetry", telemetry_config, 8092, 0, "", ""}};
 
 constexpr std::int32_t partitions = 4;
 constexpr double most_behind = 5000; ///< unread events, far below what the embedded broker holds

@@ -26,7 +26,8 @@ std::filesystem::path own_path() {
 
 engine::engine(const domain& what, const std::filesystem::path& folder)
     : what_{what}, config_{folder / (std::string{what.name} + ".yaml")},
-      log_{folder / (std::string{what.name} + ".log")}, admin_{"127.0.0.1:" + std::to_string(free_port())} {
+      log_{folder / (std::string{what.name} + ".log")}, admin_{"127.0.0.1:" + std::to_string(free_port())},
+      dashboard_{"127.0.0.1:" + std::to_string(free_port(what.dashboard))} {
   std::ofstream{config_} << what.config;
   if (what.port != 0) door_ = "127.0.0.1:" + std::to_string(free_port(what.port));
 }
@@ -41,8 +42,10 @@ troupe::result<void> engine::start_again() {
   process::command run{{own_path().string(), "run", config_.string()}, environment_, log_.string()};
   // The embedded broker does not wake a fetch when something comes, and knows only short sessions.
   // With a name of its own it leaves no folder of names behind.
-  for (const auto* more : {"kafka.consumer.fetch.wait.max.ms=10", "kafka.consumer.session.timeout.ms=3000",
-                           "kafka.consumer.heartbeat.interval.ms=500", "instance=demo"})
+  const std::vector<std::string> settings{
+      "kafka.consumer.fetch.wait.max.ms=10", "kafka.consumer.session.timeout.ms=3000",
+      "kafka.consumer.heartbeat.interval.ms=500", "instance=demo", "dashboard.listen=" + dashboard_};
+  for (const auto& more : settings)
     run.words.insert(run.words.end(), {"--set", more});
   if (!door_.empty()) run.words.insert(run.words.end(), {"--set", std::string{what_.listen} + "=" + door_});
   if (name() == "telemetry") run.words.insert(run.words.end(), {"--set", "actors.load.generate.keys=100"});
@@ -82,8 +85,9 @@ std::string engine::url() const {
 }
 
 std::string engine::introduction() const {
-  return padded(name()) + (door_.empty() ? "" : "POST " + url() + "   ") + "metrics http://" + admin_ +
-         "/metrics   process " + std::to_string(process_->pid());
+  return padded(name()) + "dashboard http://" + dashboard_ + "   " +
+         (door_.empty() ? "" : "POST " + url() + "   ") + "metrics http://" + admin_ + "/metrics   process " +
+         std::to_string(process_->pid());
 }
 
 std::string engine::tail() const {

@@ -11,8 +11,9 @@ namespace demo {
 struct domain {
   const char* name;
   std::string_view config;
-  unsigned short port; ///< of its ingest; 0: none
-  const char* listen;  ///< the key of its address
+  unsigned short dashboard; ///< its port
+  unsigned short port;      ///< of its ingest; 0: none
+  const char* listen;       ///< the key of its address
   const char* route;
 };
 
@@ -46,7 +47,7 @@ private:
 
   const domain& what_;
   std::filesystem::path config_, log_;
-  std::string admin_, door_;
+  std::string admin_, door_, dashboard_;
   std::vector<std::pair<std::string, std::string>> environment_;
   std::unique_ptr<process> process_;
   int restarts_ = 0;

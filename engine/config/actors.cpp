@@ -219,7 +219,7 @@ std::optional<cast_member> cast(const entry& written, const node* defaults, chec
 
 actor to_actor(const cast_member& who, const problem_list& problems) {
   const reader from{&who.keys, "actor"};
-  actor a{who.name, worker_actor{}, problems.where(who.at)};
+  actor a{who.name, worker_actor{}, problems.where(who.at), problems.block(who.at)};
   if (who.kind == aggregates)
     a.kind = to_aggregate(from);
   else if (who.kind == ingests)

@@ -29,6 +29,9 @@ void check_rules_between(const std::vector<cast_member>& all, problem_list& prob
 /// What an actor wants that not every broker has.
 void check_rules_with_kafka(const node& root, const std::vector<cast_member>& all, problem_list& problems);
 
+/// What the dashboard needs of the rest, and who may log in.
+void check_dashboard(const node& root, problem_list& problems);
+
 /// As the engine sees it.
 actor to_actor(const cast_member& who, const problem_list& problems);
 

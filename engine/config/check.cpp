@@ -42,7 +42,7 @@ std::string_view shape_name(const node& n) {
 
 bool takes_map(type kind) {
   return kind == type::section || kind == type::actors || kind == type::client_properties ||
-         kind == type::conditions || kind == type::settings || kind == type::shapes;
+         kind == type::conditions || kind == type::settings || kind == type::shapes || kind == type::accounts;
 }
 
 /// A number with its unit; the remedy for one without.
@@ -124,7 +124,7 @@ std::optional<std::string> form_complaint(const node& n, const field& f) {
   case type::ingest_key:
     return header_key_complaint(n.text);
   case type::listen:
-    return n.text.empty() && f.section == "admin" ? std::nullopt : listen_complaint(n.text);
+    return n.text.empty() && !f.section.starts_with("actor") ? std::nullopt : listen_complaint(n.text);
   case type::brokers:
     return brokers_complaint(n.text);
   case type::redis_url:
@@ -133,6 +133,8 @@ std::optional<std::string> form_complaint(const node& n, const field& f) {
     return http_url_complaint(n.text);
   case type::route:
     return route_complaint(n.text);
+  case type::hosts:
+    return host_complaint(n.text);
   default:
     return std::nullopt;
   }
@@ -189,8 +191,10 @@ void checker::value(const entry& e, const field& f, const std::string& path) {
   case type::conditions:
   case type::settings:
   case type::shapes:
+  case type::accounts:
     map_of(n, f, path);
     break;
+  case type::hosts:
   case type::topics:
   case type::brokers:
     several(n, f, path);
@@ -198,7 +202,6 @@ void checker::value(const entry& e, const field& f, const std::string& path) {
   default:
     single(n, f, path);
   }
-  if (f.later) problems_.error(e.at, std::string{f.name} + " is not available yet; leave it out");
 }
 
 void checker::actors(const node& n) {
@@ -243,6 +246,9 @@ void checker::map_of(const node& n, const field& f, const std::string& path) {
     if (f.is == type::conditions || f.is == type::shapes)
       if (const auto why = pointer_complaint(e.key))
         problems_.error(e.at, quoted(e.key) + " in " + path + ": " + *why);
+    if (f.is == type::accounts)
+      if (const auto why = account_complaint(e.key))
+        problems_.error(e.at, quoted(e.key) + " in " + path + ": " + *why);
     if (e.value.broken) continue;
     if (!e.value.scalar()) {
       problems_.error(e.value.at, below(path, e.key) + " must be a single value, not " +
@@ -252,6 +258,9 @@ void checker::map_of(const node& n, const field& f, const std::string& path) {
         problems_.error(e.value.at, quoted(e.value) + " is not a JSON type" +
                                         hint(e.value.secret ? "" : e.value.text,
                                              {json_types.begin(), json_types.end()}, "known are"));
+    } else if (f.is == type::accounts) {
+      if (const auto why = hash_complaint(e.value.text))
+        problems_.error(e.value.at, below(path, e.key) + ": " + *why);
     } else if (f.is == type::client_properties && from_.check_property) {
       // The complaint may repeat the value, which nobody may see where it came from outside.
       const auto why = from_.check_property(std::string{f.name}, e.key, e.value.text);

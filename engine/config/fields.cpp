@@ -27,7 +27,6 @@ public:
   constexpr row& must() { return made_.needed = true, *this; }
   constexpr row& hidden() { return made_.secret = true, *this; }
   constexpr row& reloads() { return made_.live = true, *this; }
-  constexpr row& not_yet() { return made_.later = true, *this; }
   constexpr operator field() const { return made_; }
 
 private:
@@ -42,7 +41,7 @@ constexpr field table[]{
         "Where Redis is. Aggregates need it; where it is written, handlers reach it, ingests keep their "
         "idempotency keys there, and processes tell of themselves (troupe status)."),
     row("", "admin", t::section, "The address for metrics, health and control."),
-    row("", "dashboard", t::section, "The live dashboard.").not_yet(),
+    row("", "dashboard", t::section, "The live dashboard, of this process alone or of `troupe web`."),
     row("", "shutdown", t::section, "How long a clean stop may take."),
     row("", "log", t::section, "What is logged."),
     row("", "limits", t::section, "Limits of the whole process."),
@@ -71,7 +70,24 @@ constexpr field table[]{
     row("admin", "listen", t::listen,
         "Address of /metrics, /livez, /readyz and control; port 0 takes a free one, \"\" none at all.")
         .or_else("127.0.0.1:9090"),
-    row("dashboard", "listen", t::listen, "Address of the dashboard.").or_else("127.0.0.1:8088"),
+    row("dashboard", "listen", t::listen,
+        "Address of the dashboard. `troupe run` has one where this is written, `\"\"` is none; port 0 takes "
+        "a "
+        "free one. Without `auth`, who asks on any other address than this host's own can only look, and "
+        "sees "
+        "no payloads.")
+        .or_else("127.0.0.1:8088"),
+    row("dashboard", "interval", t::duration, "How often it reads Redis and tells the browsers.")
+        .or_else("1s")
+        .within(250, minute),
+    row("dashboard", "hosts", t::hosts,
+        "Further names it answers to, such as a reverse proxy's: `troupe.example.com`, with the port where "
+        "browsers show one."),
+    row("dashboard", "auth", t::section, "Who may log in. Where it is written, everybody has to.").hidden(),
+    row("dashboard.auth", "operators", t::accounts,
+        "Who may look and act: names and hashes that `troupe web --hash-password` prints.")
+        .hidden(),
+    row("dashboard.auth", "viewers", t::accounts, "The same for who may only look.").hidden(),
     row("shutdown", "deadline", t::duration, "A clean stop ends within it; past it the exit code is 75.")
         .or_else("10s")
         .within(100, hour),
@@ -335,7 +351,7 @@ std::string_view kind_name(kinds k) {
 }
 
 std::string_view type_name(type kind) {
-  static constexpr std::array<std::string_view, 27> names{"map",
+  static constexpr std::array<std::string_view, 29> names{"map",
                                                           "map of actors",
                                                           "name or map",
                                                           "text",
@@ -348,6 +364,7 @@ std::string_view type_name(type kind) {
                                                           "choice",
                                                           "topic",
                                                           "topics",
+                                                          "names",
                                                           "group",
                                                           "JSON pointer",
                                                           "key",
@@ -361,7 +378,8 @@ std::string_view type_name(type kind) {
                                                           "map of scalars",
                                                           "map of scalars",
                                                           "map of scalars",
-                                                          "map of types"};
+                                                          "map of types",
+                                                          "map of hashes"};
   return names[static_cast<std::size_t>(kind)];
 }
 

@@ -24,6 +24,7 @@ enum class type : std::uint8_t {
   choice, ///< one of `choices`
   topic,
   topics, ///< a name, several, or a ^pattern
+  hosts,  ///< a host's name, or several
   group,
   pointer,    ///< a JSON pointer
   ingest_key, ///< a JSON pointer or header:NAME
@@ -38,6 +39,7 @@ enum class type : std::uint8_t {
   conditions,        ///< a map of JSON pointers to scalars
   settings,          ///< a map of names to scalars
   shapes,            ///< a map of JSON pointers to JSON types
+  accounts,          ///< a map of people's names to hashes of passwords
 };
 
 /// The kinds of actors, as bits, in the order of the grammar.
@@ -52,7 +54,6 @@ struct field {
   std::string_view choices{};    ///< key|partition|none
   std::uint8_t fits = all_kinds; ///< of an actor's own keys
   bool needed = false;
-  bool later = false;  ///< checked for its shape, then answered with "not available yet"
   bool secret = false; ///< never repeated in a message
   bool live = false;   ///< changes on reload without a restart
   std::string_view sentence{};

@@ -96,6 +96,21 @@ kafka to_kafka(const reader& from) {
   return k;
 }
 
+dashboard to_dashboard(const reader& from) {
+  dashboard d;
+  d.listen = from.text("listen");
+  d.in_run = from.has("listen") && !d.listen.empty();
+  d.interval = from.duration("interval");
+  d.hosts = from.texts("hosts");
+  d.asks_who = from.has("auth");
+  const auto auth = from.in("auth");
+  for (auto& [name, hash] : auth.pairs("operators"))
+    d.operators.insert_or_assign(name, std::move(hash));
+  for (auto& [name, hash] : auth.pairs("viewers"))
+    d.viewers.insert_or_assign(name, std::move(hash));
+  return d;
+}
+
 settings to_settings(const node& root, const std::vector<cast_member>& cast, const problem_list& problems) {
   const reader from{&root, ""};
   settings s;
@@ -104,6 +119,7 @@ settings to_settings(const node& root, const std::vector<cast_member>& cast, con
   s.redis_url = from.in("redis").text("url");
   s.names_redis = root.find("redis") != nullptr;
   s.admin_listen = from.in("admin").text("listen");
+  s.dashboard = to_dashboard(from.in("dashboard"));
   s.shutdown_deadline = from.in("shutdown").duration("deadline");
   s.shutdown_revoke = from.in("shutdown").duration("revoke");
   s.instance = from.text("instance");
@@ -192,6 +208,7 @@ loaded load(const inputs& from) {
     check_rules_within(who, problems);
   check_rules_between(cast, problems);
   check_rules_with_kafka(root, cast, problems);
+  check_dashboard(root, problems);
 
   loaded out;
   if (!problems.any_errors() && whole) {

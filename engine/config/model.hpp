@@ -162,6 +162,18 @@ struct actor {
   std::string name;
   actor_kind kind;
   std::string where; ///< file:line of its name in the config
+  std::string text;  ///< its lines in the file, passwords blanked
+};
+
+struct dashboard {
+  std::string listen = "127.0.0.1:8088";
+  bool in_run = false; ///< `troupe run` has one
+  milliseconds interval{1000};
+  std::vector<std::string> hosts;               ///< further names, maybe with a port
+  bool asks_who = false;                        ///< people log in
+  std::map<std::string, std::string> operators; ///< name, encoded hash of the password
+  std::map<std::string, std::string> viewers;
+  friend bool operator==(const dashboard&, const dashboard&) = default;
 };
 
 struct kafka {
@@ -177,6 +189,7 @@ struct settings {
   std::string redis_url;                       ///< with its secrets: never print it
   bool names_redis = false;                    ///< the config has a section `redis`
   std::string admin_listen = "127.0.0.1:9090"; ///< empty: none
+  config::dashboard dashboard;
   milliseconds shutdown_deadline{10'000};
   milliseconds shutdown_revoke{3000};
   std::string instance;           ///< this process among those of the app; empty: the host's name and a slot

@@ -32,7 +32,8 @@ std::vector<std::string> split(std::string_view text, std::string_view by) {
 }
 
 bool takes_words(type kind) {
-  return kind != type::section && kind != type::topics && kind != type::brokers && kind != type::call;
+  return kind != type::section && kind != type::topics && kind != type::brokers && kind != type::hosts &&
+         kind != type::call;
 }
 
 /// One override on its way into the tree.
@@ -77,7 +78,7 @@ public:
 private:
   static bool is_map(type kind) {
     return kind == type::client_properties || kind == type::conditions || kind == type::settings ||
-           kind == type::shapes;
+           kind == type::shapes || kind == type::accounts;
   }
 
   [[nodiscard]] bool equal(std::string_view word, std::string_view name) const {

@@ -104,6 +104,27 @@ std::string problem_list::where(const place& at) const {
   return at.line > 0 ? name + ":" + std::to_string(at.line) : name;
 }
 
+std::string problem_list::block(const place& at) const {
+  if (at.origin >= origins_.size() || at.line <= 0) return {};
+  const auto& lines = origins_[at.origin].lines;
+  const auto first = static_cast<std::size_t>(at.line) - 1;
+  const auto indent = static_cast<std::size_t>(std::max(at.column, 1)) - 1;
+  std::string text;
+  std::string blank; // between its lines, not below them
+  for (auto i = first; i < lines.size(); ++i) {
+    const auto begin = lines[i].find_first_not_of(' ');
+    if (begin == std::string::npos) {
+      blank += '\n';
+      continue;
+    }
+    const bool closes = lines[i][begin] == '}' || lines[i][begin] == ']';
+    if (i > first && (begin < indent || (begin == indent && !closes))) break;
+    text += blank + without_secrets(lines[i].substr(std::min(begin, indent))) + '\n';
+    blank.clear();
+  }
+  return text;
+}
+
 std::vector<problem> problem_list::take() {
   std::vector<problem> all;
   for (const auto& [from, line, column, text, warning, width] : found_) {

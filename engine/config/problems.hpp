@@ -29,6 +29,8 @@ public:
   void warning(const place& at, std::string text) { add(at, std::move(text), true); }
   [[nodiscard]] bool any_errors() const { return errors_; }
 
+  /// The line and those below it that belong to it, passwords blanked.
+  [[nodiscard]] std::string block(const place& at) const;
   /// file:line, or the name of the override.
   [[nodiscard]] std::string where(const place& at) const;
   [[nodiscard]] std::vector<problem> take();

@@ -38,7 +38,7 @@ actors:
   `generate`.
 
 Unknown keys, keys written twice and values out of bounds are errors; all are shown at once, with their places.
-Keys marked *live* change on reload without a restart. Keys marked *not yet* are checked and then refused.
+Keys marked *live* change on reload without a restart.
 
 ## Keys
 )";
@@ -105,8 +105,7 @@ std::string markdown_reference() {
     }
     out += "| `" + std::string{f.name} + "` | " + cell(values_of(f)) + " | ";
     out += f.fallback.empty() ? (f.needed ? "needed" : "") : "`" + cell(f.fallback) + "`";
-    out += " | " + cell(f.sentence) + kinds_of(f) + (f.live ? " *Live.*" : "") +
-           (f.later ? " *Not yet.*" : "") + " |\n";
+    out += " | " + cell(f.sentence) + kinds_of(f) + (f.live ? " *Live.*" : "") + " |\n";
   }
   return out;
 }

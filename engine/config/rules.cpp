@@ -188,6 +188,24 @@ void check_rules_between(const std::vector<cast_member>& all, problem_list& prob
   check_addresses(all, problems);
 }
 
+void check_dashboard(const node& root, problem_list& problems) {
+  const auto* section = root.find("dashboard");
+  if (!section || !section->value.map()) return;
+  const reader from = reader{&root, ""}.in("dashboard");
+  if (from.has("listen") && !from.text("listen").empty() && !root.find("redis"))
+    problems.error(section->at, "the dashboard shows what processes tell in Redis; write redis: { url: … }");
+  const auto* auth = from.find("auth");
+  if (!auth) return;
+  const auto operators = from.in("auth").pairs("operators"), viewers = from.in("auth").pairs("viewers");
+  if (operators.empty() && viewers.empty())
+    problems.error(auth->at,
+                   "dashboard.auth names nobody, so nobody could log in; name operators or viewers, "
+                   "or leave it out");
+  for (const auto& [name, hash] : viewers)
+    if (std::any_of(operators.begin(), operators.end(), [&](const auto& o) { return o.first == name; }))
+      problems.error(auth->at, quoted(name) + " is among the operators and the viewers; keep one");
+}
+
 void check_rules_with_kafka(const node& root, const std::vector<cast_member>& all, problem_list& problems) {
   if (reader{&root, ""}.in("kafka").texts("brokers") != std::vector<std::string>{"embedded"}) return;
   for (const auto& who : all) {

@@ -87,6 +87,7 @@ json value_schema(const field& f) {
   case type::topics:
     return one_or_several(words(topics_form));
   case type::brokers:
+  case type::hosts:
     return one_or_several(words());
   case type::pointer:
     return words(pointer_form);
@@ -107,6 +108,8 @@ json value_schema(const field& f) {
     return map_schema(scalar(), false);
   case type::conditions:
     return map_schema(scalar(), true);
+  case type::accounts:
+    return map_schema(words(R"(^\$argon2id\$|\$\{)"), false);
   case type::shapes:
     return map_schema({{"enum", {"array", "boolean", "integer", "number", "object", "string"}}}, true);
   case type::name:
@@ -131,7 +134,7 @@ json section_schema(const std::string& section) {
   json properties = json::object();
   for (const auto* f : fields_of(section)) {
     auto s = value_schema(*f);
-    s["description"] = std::string{f->sentence} + (f->later ? " Not available yet." : "");
+    s["description"] = f->sentence;
     if (!f->fallback.empty()) s["default"] = default_of(*f);
     properties[std::string{f->name}] = std::move(s);
   }

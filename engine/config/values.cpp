@@ -292,4 +292,25 @@ std::optional<std::string> route_complaint(std::string_view text) {
   return "a route is a method and a path, as in 'POST /events'";
 }
 
+std::optional<std::string> host_complaint(std::string_view text) {
+  if (!blank_or_control(text) && host_and_port(text, false)) return std::nullopt;
+  return "this is not a host; write its name without https://, as in 'troupe.example.com' or "
+         "'troupe.example.com:8443'";
+}
+
+std::optional<std::string> account_complaint(std::string_view text) {
+  constexpr std::size_t longest = 100;
+  if (!text.empty() && text.size() <= longest && !blank_or_control(text)) return std::nullopt;
+  return "a name has 1 to 100 characters and no blanks";
+}
+
+std::optional<std::string> hash_complaint(std::string_view text) {
+  constexpr std::string_view kind = "$argon2id$v=19$m=";
+  const auto dollars = std::count(text.begin(), text.end(), '$');
+  if (text.starts_with(kind) && dollars == 5 && !text.ends_with('$') && !blank_or_control(text))
+    return std::nullopt;
+  return "this is not the hash of a password; write what `troupe web --hash-password` prints, in single "
+         "quotes";
+}
+
 } // namespace troupe::config

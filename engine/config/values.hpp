@@ -36,6 +36,11 @@ std::optional<std::string> redis_url_complaint(std::string_view text);
 std::optional<std::string> http_url_complaint(std::string_view text);
 std::optional<std::string> name_complaint(std::string_view text);
 std::optional<std::string> route_complaint(std::string_view text);
+std::optional<std::string> host_complaint(std::string_view text);
+/// Of a person's name, who logs in.
+std::optional<std::string> account_complaint(std::string_view text);
+/// Of an encoded hash of a password.
+std::optional<std::string> hash_complaint(std::string_view text);
 
 /// Whether the POSIX extended pattern matches the topic, as librdkafka would see it.
 bool pattern_matches(const std::string& pattern, const std::string& topic);

@@ -191,19 +191,25 @@ void add_latencies(overview& all, std::span<const reply> slots) {
       const auto i = number<std::size_t>(std::string_view{field}.substr(at + 2));
       if (i && *i < buckets{}.size()) sums[field.substr(0, at)][*i] += number<std::uint64_t>(n).value_or(0);
     });
+  buckets whole{};
   for (const auto& [name, counts] : sums) {
+    for (std::size_t i = 0; i < whole.size(); ++i)
+      whole[i] += counts[i];
     const auto a = all.actors.find(name);
     if (a == all.actors.end()) continue;
     a->second.p50_s = quantile(counts, 0.5);
     a->second.p95_s = quantile(counts, 0.95);
     a->second.p99_s = quantile(counts, 0.99);
   }
+  all.p99_s = quantile(whole, 0.99);
 }
 
-void add_audit(overview& all, const reply& stream) {
+std::vector<audit_entry> audit_in(const reply& stream) {
+  std::vector<audit_entry> all;
   for (const auto& entry : stream.items) {
     if (entry.items.size() != 2) continue;
     audit_entry e;
+    e.entry = entry.items[0].text;
     each_field(entry.items[1], [&](const std::string& name, const std::string& value) {
       if (name == "at") e.at_ms = number<std::int64_t>(value).value_or(0);
       if (name == "id") e.id = value;
@@ -214,8 +220,9 @@ void add_audit(overview& all, const reply& stream) {
       if (name == "after") e.after = value;
       if (name == "result") e.result = value;
     });
-    all.audit.push_back(std::move(e));
+    all.push_back(std::move(e));
   }
+  return all;
 }
 
 } // namespace
@@ -286,11 +293,18 @@ result<overview> reader::read(std::int64_t now_ms, std::size_t audited) {
   each_field(answers[3], [&](const std::string& topic, const std::string& n) {
     o.dead_letters[topic] = number<std::int64_t>(n).value_or(0);
   });
-  add_audit(o, answers[4]);
+  o.audit = audit_in(answers[4]);
   add_lag(o);
   if (o.live > 0) add_rates(o, answers.subspan(first_second, rate_seconds));
   add_latencies(o, answers.subspan(first_second + rate_seconds));
   return o;
+}
+
+result<std::vector<audit_entry>> reader::audit(const std::string& before, std::size_t most) {
+  const auto got = from_->ask(
+      {"XREVRANGE", keys_.audit(), before.empty() ? "+" : '(' + before, "-", "COUNT", std::to_string(most)});
+  if (!got) return got.failure();
+  return audit_in(*got);
 }
 
 } // namespace troupe::state

@@ -64,6 +64,7 @@ struct actor_view {
 };
 
 struct audit_entry {
+  std::string entry; ///< its place in the audit
   std::int64_t at_ms = 0;
   std::string id, by, action, actor, before, after, result;
 };
@@ -72,6 +73,7 @@ struct overview {
   std::int64_t at_ms = 0;
   std::vector<instance_view> instances;
   unsigned live = 0, expected = 0; ///< expected: live and late ones
+  std::optional<double> p99_s;     ///< of all actors, over the last minute
   std::map<std::string, actor_view> actors;
   std::vector<partition_view> partitions;
   std::vector<retry_view> retries;                  ///< those due first
@@ -89,6 +91,8 @@ public:
   reader(std::shared_ptr<redis::client> from, const std::string& app);
   /// One pipeline. Waits: never on an actor's thread.
   result<overview> read(std::int64_t now_ms, std::size_t audited = 50);
+  /// The audit from the entry before this one on, or from the newest; the newest first. Waits too.
+  result<std::vector<audit_entry>> audit(const std::string& before, std::size_t most);
 
 private:
   std::shared_ptr<redis::client> from_;

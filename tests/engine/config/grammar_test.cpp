@@ -217,13 +217,7 @@ TEST(ConfigGrammar, the_top_is_checked_at_its_place) {
               StartsWith("7:13+7 unknown key 'retires' in defaults; did you mean 'retry'?"));
 }
 
-TEST(ConfigGrammar, what_is_not_built_yet_says_so_and_is_checked_all_the_same) {
-  const auto with = [](const std::string& line) { return told(load_text(head + inventory + line + "\n")); };
-  EXPECT_THAT(with("dashboard: { listen: '127.0.0.1:8088' }"),
-              ElementsAre("shop.yaml:7:1: dashboard is not available yet; leave it out"));
-  EXPECT_THAT(with("dashboard: { listen: x }"),
-              ElementsAre("shop.yaml:7:1: dashboard is not available yet; leave it out",
-                          StartsWith("shop.yaml:7:22: 'x' in dashboard.listen: this is not an address")));
+TEST(ConfigGrammar, an_ingests_own_types_are_checked) {
   EXPECT_THAT(
       told(load_text(head +
                      "actors:\n  events:\n    ingest: { route: /events, listen: '0.0.0.0:8081', topic: t,"

@@ -17,20 +17,13 @@ std::string design_example() {
   return text.str();
 }
 
-TEST(ConfigModel, the_designs_example_is_fine_but_for_what_is_not_available_yet) {
-  const auto l = load_text(design_example());
-  std::vector<std::string> texts;
-  for (const auto& p : l.problems)
-    texts.push_back(p.text);
-  EXPECT_THAT(texts, ElementsAre("dashboard is not available yet; leave it out"));
-}
-
-TEST(ConfigModel, the_rest_of_the_designs_example_is_read_as_it_is_written) {
-  auto text = design_example();
-  text.erase(text.find("dashboard:"), text.find("shutdown:") - text.find("dashboard:"));
-  auto s = good(load_text(text));
+TEST(ConfigModel, the_designs_example_is_read_as_it_is_written) {
+  auto s = good(load_text(design_example()));
   ASSERT_EQ(s.actors.size(), 5U);
   EXPECT_EQ(s.app, "shop");
+  EXPECT_TRUE(s.dashboard.in_run);
+  EXPECT_EQ(s.dashboard.listen, "127.0.0.1:8088");
+  EXPECT_FALSE(s.dashboard.asks_who);
   const auto& checkout = std::get<ingest_actor>(s.actors[0].kind);
   EXPECT_EQ(checkout.method, "POST");
   EXPECT_EQ(checkout.path, "/checkout");

@@ -40,9 +40,9 @@ TEST(Topology, IsDrawnAsAFlowchart) {
   views.consume.group = "revenue";
   views.count_by = "/product";
   views.into = "sold:{value}";
-  EXPECT_EQ(
-      mermaid(topology_of(of({{"checkout", door(), {}}, {"inventory", inventory, {}}, {"sold", views, {}}}))),
-      R"(flowchart LR
+  EXPECT_EQ(mermaid(topology_of(of(
+                {{"checkout", door(), {}, {}}, {"inventory", inventory, {}, {}}, {"sold", views, {}, {}}}))),
+            R"(flowchart LR
   n0["checkout<br>ingest"]
   n1(["POST /checkout on 0.0.0.0:8080"])
   n2[/"order.placed"/]
@@ -68,7 +68,7 @@ TEST(Topology, HasOneNodeForATopicWhoeverNamesIt) {
   auto first = worker({"a", "b"}, "one");
   first.dlq.topic = "graves";
   auto undertaker = worker({"graves"}, "two");
-  const auto all = topology_of(of({{"first", first, {}}, {"undertaker", undertaker, {}}}));
+  const auto all = topology_of(of({{"first", first, {}, {}}, {"undertaker", undertaker, {}, {}}}));
   const auto count = [&](const std::string& name) {
     return std::count_if(all.nodes.begin(), all.nodes.end(), [&](const auto& n) { return n.name == name; });
   };
@@ -81,14 +81,14 @@ TEST(Topology, HasOneNodeForATopicWhoeverNamesIt) {
 }
 
 TEST(Topology, OfAPatternNamesNoTopicsThatAreNotKnown) {
-  const auto all = topology_of(of({{"audit", worker({"^order\\..*"}, "audit"), {}}}));
+  const auto all = topology_of(of({{"audit", worker({"^order\\..*"}, "audit"), {}, {}}}));
   ASSERT_EQ(all.nodes.size(), 2U);
   EXPECT_EQ(all.nodes[1].kind, "pattern");
   EXPECT_EQ(all.edges.size(), 1U);
 }
 
 TEST(Topology, IsJsonToo) {
-  const auto json = nlohmann::json::parse(topology_json(topology_of(of({{"checkout", door(), {}}}))));
+  const auto json = nlohmann::json::parse(topology_json(topology_of(of({{"checkout", door(), {}, {}}}))));
   EXPECT_EQ(json["app"], "shop");
   EXPECT_EQ(json["nodes"].size(), 3U);
   EXPECT_EQ(json["edges"][1]["from"], json["nodes"][0]["id"]);
@@ -99,7 +99,7 @@ TEST(Topology, IsJsonToo) {
 TEST(Topology, TakesNoTextForMarkup) {
   auto w = worker({"a"}, "g\"|] --> x");
   w.handler = http_handler{"http://h/?a=<b>&c"};
-  const auto text = mermaid(topology_of(of({{"x", w, {}}})));
+  const auto text = mermaid(topology_of(of({{"x", w, {}, {}}})));
   EXPECT_NE(text.find("g#34;|] --#62; x"), std::string::npos) << text;
   EXPECT_NE(text.find("http://h/?a=#60;b#62;#38;c"), std::string::npos) << text;
 }

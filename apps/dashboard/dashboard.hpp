@@ -1,0 +1,43 @@
+#pragma once
+
+#include "apps/dashboard/panel.hpp"
+#include "engine/config/model.hpp"
+#include "engine/core/result.hpp"
+#include "engine/redis/client.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace troupe::dashboard {
+
+struct options {
+  std::string version;
+  std::string user; ///< for the audit, where nobody logs in
+  std::vector<panel> panels;
+};
+
+/// The dashboard of an app: an HTTP server, and one reader of Redis. Thread-safe.
+class dashboard {
+public:
+  /// Listens at `dashboard.listen`, whether Redis and Kafka answer or not. errc::unavailable names the
+  /// address and the cause.
+  static result<std::unique_ptr<dashboard>> start(const config::settings& s, options given);
+  ~dashboard();
+
+  /// Where it is, for people.
+  [[nodiscard]] std::string url() const;
+  /// The actors of another config; all else stays as it was, as it does in a process that runs them.
+  void reload(const config::settings& s);
+  /// Who follows the live document now.
+  [[nodiscard]] std::size_t followers() const;
+  /// Ends streams and answers what was asked, within two seconds.
+  void stop();
+
+private:
+  struct impl;
+  explicit dashboard(std::unique_ptr<impl>);
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace troupe::dashboard
