@@ -10,6 +10,7 @@ const redraw = () => document.dispatchEvent(new Event('troupe:draw'))
 const actions = {
   menu() {
     document.body.dataset.nav = document.body.dataset.nav === 'open' ? '' : 'open'
+    if (document.body.dataset.nav) document.querySelector('#side a').focus()
   },
   freeze() {
     state.paused = !state.paused
@@ -53,7 +54,7 @@ const actions = {
   },
   async olderAudit({ dataset }) {
     const { entries } = await get(`/api/v1/audit?before=${encodeURIComponent(dataset.before)}&max=200`)
-    state.olderAudit = [...(state.olderAudit ?? []), ...entries]
+    state.olderAudit = [...state.olderAudit, ...entries]
     state.auditEnds = entries.length === 0
   },
   ...letters.actions,

@@ -25,6 +25,7 @@ const pages = {
 
 const live = new Live({
   document(doc) {
+    if (doc.at === undefined) return // of a server that has not read anything yet
     if (state.latest?.at !== doc.at) state.changed = performance.now()
     const before = state.latest
     state.latest = doc
@@ -96,6 +97,7 @@ function listen() {
   listenToKeys()
   followPointer(document)
   addEventListener('click', clicked)
+  addEventListener('keydown', ({ key }) => key === 'Escape' && closeMenu())
   addEventListener('submit', submitted)
   addEventListener('input', ({ target }) => target.dataset.input && act(target.dataset.input, target))
   addEventListener('change', ({ target }) => target.dataset.change && act(target.dataset.change, target))
@@ -107,7 +109,15 @@ function listen() {
   setInterval(() => document.hidden || draw(), 1000)
 }
 
+function closeMenu() {
+  if (!document.body.dataset.nav) return
+  document.body.dataset.nav = ''
+  document.querySelector('.menu')?.focus()
+  draw()
+}
+
 function clicked(event) {
+  if (!event.target.closest('#side, .menu')) closeMenu()
   const actor = event.target.closest('[data-action]')
   if (actor) return act(actor.dataset.action, actor)
   const link = event.target.closest('a[href^="/"]')

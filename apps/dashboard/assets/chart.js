@@ -24,7 +24,7 @@ export function thinned(values, most) {
 export function niceTop(value) {
   if (!(value > 0)) return 1
   const power = 10 ** Math.floor(Math.log10(value))
-  return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((top) => top >= value * 0.999)
+  return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((top) => top >= value * (1 - 1e-9))
 }
 
 /** What is known without a gap: [first, last] of each run. */

@@ -61,7 +61,7 @@ export async function resizePool(name) {
   const actor = state.doc.actors[name]
   const each = Math.max(1, actor.reporting || 1)
   const now = actor.desired?.workers ?? (actor.workers !== undefined ? Math.round(actor.workers / each) : actor.file?.workers)
-  const most = actor.max_workers !== undefined ? Math.round(actor.max_workers / each) : undefined
+  const most = actor.max_workers_each
   const answer = await ask({
     title: `Workers of ${name}`, confirm: 'Resize',
     body: [h('p', null, `In each of ${processes()}${most ? `, 1 to ${count(most)}` : ''}. The file says ${actor.file?.workers ?? 'nothing'}. ` +

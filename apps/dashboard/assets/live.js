@@ -43,7 +43,6 @@ export class Live {
   stop() {
     this.#rest?.abort()
     this.#rest = null
-    this.#leading = false
   }
 
   #seen(visible) {
@@ -54,6 +53,14 @@ export class Live {
 
   async #lead(signal) {
     this.#leading = true
+    try {
+      await this.#follow(signal)
+    } finally {
+      this.#leading = false
+    }
+  }
+
+  async #follow(signal) {
     while (!signal.aborted) {
       try {
         await this.#stream(signal)

@@ -6,7 +6,7 @@ import { serverNow, state } from './state.js'
 
 export function auditPage({ parameters }) {
   const wanted = (parameters.get('q') ?? '').toLowerCase()
-  const all = [...state.doc.audit ?? [], ...state.olderAudit ?? []]
+  const all = [...state.doc.audit ?? [], ...state.olderAudit]
   const rows = all.filter((one, at) => !one.id || all.findIndex((other) => other.id === one.id) === at).map((one, at) => ({ key: one.id ?? `${at}`, ...one }))
     .filter((one) => !wanted || [one.by, one.action, one.actor, one.result ?? ''].join(' ').toLowerCase().includes(wanted))
   const search = h('label', { class: 'search' }, h('span', { class: 'unseen' }, 'Filter entries'),

@@ -40,9 +40,8 @@ function filters(where, since) {
 
 function overall(value, where, since) {
   const filtered = where.length > 0 || since
-  const matching = value.causes.reduce((sum, one) => sum + one.count, 0)
   return h('div', { class: 'columns even' },
-    card('Died', { id: 'hours', side: `${plural(value.open, 'open letter')}${filtered ? `, ${count(matching)} match` : ''} · ${count(value.replayed)} replayed · ${count(value.discarded)} discarded` },
+    card('Died', { id: 'hours', side: `${plural(value.open, 'open letter')}${filtered ? `, ${count(value.matching)} match` : ''} · ${count(value.replayed)} replayed · ${count(value.discarded)} discarded` },
       hours(value.by_hour)),
     card('Causes', { id: 'causes', flush: true }, value.causes.length ? table({
       caption: 'Causes', rows: value.causes.map((one) => ({ key: `${one.error_class} ${one.message}`, ...one })), scroll: value.causes.length > 6, columns: [
@@ -85,10 +84,9 @@ const idOf = (one) => `${one.partition}/${one.offset}`
 
 function list(value, open) {
   const rows = value.letters.map((one) => ({ ...one, key: idOf(one), class: idOf(one) === open ? 'chosen' : '', keyText: one.key }))
-  const matching = value.causes.reduce((sum, one) => sum + one.count, 0)
   const acts = mayAct()
   const all = rows.length > 0 && rows.every((row) => state.selected.has(row.key))
-  return card('Letters', { id: 'letters', flush: true, side: acts && rows.length ? buttons(matching) : rows.length ? plural(matching, 'letter') : null },
+  return card('Letters', { id: 'letters', flush: true, side: acts && rows.length ? buttons(value.matching) : rows.length ? plural(value.matching, 'letter') : null },
     rows.length ? table({ caption: 'Dead letters', rows, columns: [
       ...(acts ? [{ plain: true, class: 'tick', label: h('input', { type: 'checkbox', 'aria-label': 'Select all that are shown', checked: all, 'data-change': 'chooseAll' }),
         cell: (row) => h('input', { type: 'checkbox', value: row.key, 'aria-label': `Select ${row.key}`, checked: state.selected.has(row.key), 'data-change': 'choose' }) }] : []),
@@ -99,7 +97,7 @@ function list(value, open) {
       ...(open ? [] : [{ label: 'Attempts', numeric: true, cell: (row) => figure(count(row.attempts)) },
         { label: 'Replays', numeric: true, cell: (row) => figure(count(row.replay_count)) }]),
       { label: 'Died', numeric: true, cell: (row) => h('time', { datetime: row.failed_at, title: stamp(Date.parse(row.failed_at)) }, ago(Date.parse(row.failed_at), serverNow())) },
-    ] }) : empty(matching || value.open ? 'No open letter matches these conditions.' : 'No open dead letter. Events that fail for good come here.'),
+    ] }) : empty(value.open ? 'No open letter matches these conditions.' : 'No open dead letter. Events that fail for good come here.'),
     value.more ? h('footer', null, h('a', { class: 'button', href: withParameters({ max: rows.length + 400 }), 'data-quiet': true }, 'Show more')) : null)
 }
 

@@ -58,7 +58,10 @@ function instances(doc) {
   return card('Processes', { id: 'instances', flush: true, side: rows.length ? plural(rows.filter((one) => one.state === 'live').length, 'live process', 'live processes') : null },
     rows.length ? table({ caption: 'Processes', rows, columns: [
       { label: 'Instance', cell: (row) => h('span', { class: 'clip', title: `${row.host ?? ''} process ${row.pid ?? '–'}, version ${row.version ?? '–'}, config ${row.config ?? '–'}` }, row.id) },
-      { label: 'State', cell: (row) => stateOf(presences[row.state], row.state === 'live' && row.phase && row.phase !== 'running' ? row.phase : row.state) },
+      { label: 'State', cell: (row) => {
+        const between = row.state === 'live' && row.phase && row.phase !== 'running'
+        return stateOf(between ? 'wait' : presences[row.state], between ? row.phase : row.state)
+      } },
       { label: 'Beat', numeric: true, cell: (row) => figure(ago(row.beat, now)) },
       { label: 'CPU', numeric: true, cell: (row) => figure(row.cpu_share === undefined ? '–' : row.cpu_share.toFixed(2)) },
       { label: 'Memory', numeric: true, cell: (row) => figure(bytes(row.resident_bytes)) },

@@ -71,7 +71,7 @@ export function table({ caption, columns, rows, sorted, parameters, scroll = fal
         role: at === 0 && !c.plain ? 'rowheader' : 'cell', scope: at === 0 && !c.plain ? 'row' : null,
         class: [c.numeric ? 'numeric' : '', c.class ?? ''].join(' ').trim() || null, 'data-label': typeof c.label === 'string' && c.label ? c.label : null,
       }, c.cell(row)))))))
-  return scroll ? h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption }, body) : body
+  return scroll ? h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `Table: ${caption}` }, body) : body
 }
 
 const order = (text) => text?.startsWith('-') ? [text.slice(1), true] : [text ?? undefined, false]

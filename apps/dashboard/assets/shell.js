@@ -61,7 +61,7 @@ function bar(title, crumb) {
       button('', 'freeze', { icon: state.paused ? 'play' : 'pause', kind: 'ghost', label: state.paused ? 'Go on updating' : 'Pause updating' }),
       button('', 'theme', { icon: themes[theme][0], kind: 'ghost', label: `Theme: ${theme}. Switch to ${themes[theme][1]}`, 'data-theme-next': themes[theme][1] }),
       button('', 'help', { icon: 'help', kind: 'ghost', label: 'Keyboard shortcuts' }),
-      session ? h('span', { class: 'who', title: session.user }, h('b', null, session.user), h('span', null, session.role)) : null,
+      session ? h('span', { class: 'who', title: session.user }, session.user ? h('b', null, session.user) : null, h('span', null, session.role)) : null,
       session?.login ? button('', 'logout', { icon: 'leave', kind: 'ghost', label: 'Log out' }) : null))
 }
 
@@ -79,7 +79,8 @@ function banners() {
   if (doc && doc.summary?.expected > doc.summary?.live) {
     all.push(['warn', `${doc.summary.live} of ${plural(doc.summary.expected, 'process', 'processes')} report: sums are partial.`])
   }
-  return all.map(([tone, text]) => h('p', { class: `banner ${tone}` }, icon('warn'), h('span', null, text)))
+  return all.length ? h('div', { role: 'region', 'aria-label': 'Notices' },
+    all.map(([tone, text]) => h('p', { class: `banner ${tone}` }, icon('warn'), h('span', null, text)))) : null
 }
 
 /** All around a page. */

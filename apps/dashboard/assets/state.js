@@ -10,6 +10,8 @@ export const state = {
   paused: false,
   selected: new Set(), // dead letters, as partition/offset
   tapping: null,     // the actor whose events are looked at
+  olderAudit: [],    // entries that were asked for beyond those of the document
+  auditEnds: false,  // there are no older ones
 }
 
 /** Kept in this browser. */
