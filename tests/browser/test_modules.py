@@ -20,7 +20,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
 def modules():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=ROOT))
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    window = Chromium().go(f"http://127.0.0.1:{server.server_port}/assets/icon.svg")
+    window = Chromium().go(f"http://127.0.0.1:{server.server_port}/assets/")
 
     def ask(module, expression):
         answer = window.run(f"const m = await import('/assets/{module}.js'); return {expression}")
@@ -55,7 +55,7 @@ def test_merging_leaves_the_old_document_as_it_was(modules):
 FIGURES = [("count(18331)", "18,331"), ("count(undefined)", "–"), ("count(0)", "0"), ("rate(12.51)", "12.5"),
            ("rate(1204.4)", "1,204"), ("rate(undefined)", "–"), ("rate(0)", "0"), ("rate(null)", "–"),
            ("latency(0.0004)", "0.4 ms"), ("latency(0.018)", "18 ms"), ("latency(1.2)", "1.2 s"), ("latency(undefined)", "–"),
-           ("span(0.3)", "0.3 s"), ("span(42)", "42 s"), ("span(242)", "4m02s"), ("span(7380)", "2h03m"),
+           ("span(0)", "0 s"), ("span(0.3)", "0.3 s"), ("span(42)", "42 s"), ("span(242)", "4m02s"), ("span(7380)", "2h03m"),
            ("span(273600)", "3d04h"), ("span(59.7)", "1m00s"), ("span(undefined)", "–"),
            ("share(2, 1000)", "0.2%"), ("share(0, 0)", "0%"), ("share(undefined, 5)", "–"), ("share(1, undefined)", "–"),
            ("ratio(0.963)", "96%"), ("money(5875823)", "58,758.23"), ("money(undefined)", "–"),
@@ -124,6 +124,33 @@ def test_only_changes_of_states_are_news(modules):
     assert news("{instances: {a: {state: 'live'}}, redis: {up: true}}", "{instances: {a: {state: 'late'}}, redis: {up: false}}") == [
         "a: late", "Redis is down"]
     assert news("{actors: {pay: {reporting: 1, paused: 0}}}", "{actors: {pay: {reporting: 1, paused: 1}}}") == ["pay: paused"]
+
+
+MORPH = """(() => {
+  document.body.innerHTML = '<div id="old"></div>'
+  const old = document.getElementById('old')
+  const list = (...rows) => m.h('div', { id: 'old' }, m.h('details', null, m.h('summary', null, 'more')),
+    m.h('input', { name: 'typed' }), m.h('select', { name: 'age' }, m.h('option', { value: 'a', selected: rows[0] === 'x' }),
+      m.h('option', { value: 'b', selected: rows[0] !== 'x' })),
+    rows.map((row) => m.h('button', { 'data-key': row }, row, m.h('input', { type: 'checkbox', checked: row === 'z' }))))
+  m.morph(old, list('x', 'y', 'z'))
+  %s
+})()"""
+
+
+@pytest.mark.parametrize("script,answer", [
+    ("const y = old.querySelector('[data-key=y]'); y.focus(); m.morph(old, list('y', 'z'));"
+     " return [document.activeElement === y, old.textContent]", [True, "moreyz"]),
+    ("const z = old.querySelector('[data-key=z]'); m.morph(old, list('z', 'w', 'y'));"
+     " return [old.querySelector('[data-key=z]') === z, old.textContent]", [True, "morezwy"]),
+    ("old.querySelector('input').value = 'half a wor'; old.querySelector('details').open = true; m.morph(old, list('q'));"
+     " return [old.querySelector('input').value, old.querySelector('details').open]", ["half a wor", True]),
+    ("old.querySelector('[data-key=y] input').click(); m.morph(old, list('y', 'z'));"
+     " return [...old.querySelectorAll('[type=checkbox]')].map((box) => box.checked)", [True, True]),
+    ("const before = old.querySelector('select').value; m.morph(old, list('y')); return [before, old.querySelector('select').value]",
+     ["a", "b"])])
+def test_what_belongs_to_the_reader_stays_when_a_page_is_drawn_anew(modules, script, answer):
+    assert modules("dom", MORPH % script) == answer
 
 
 def test_every_module_is_fetched_at_once():

@@ -11,7 +11,7 @@ import { loginPage } from './page_login.js'
 import { overviewPage } from './page_overview.js'
 import { panelPage } from './page_panel.js'
 import { topicsPage } from './page_topics.js'
-import { empty, loading } from './parts.js'
+import { empty, loading, trouble } from './parts.js'
 import { onResource, settle } from './resource.js'
 import { go, onMove, routeOf } from './router.js'
 import { newsBetween, shell } from './shell.js'
@@ -70,7 +70,7 @@ export function draw() {
 function drawNow() {
   const route = routeOf(location)
   const waits = route.name !== 'login' && (!state.session || !state.doc)
-  const page = waits ? { title: titles[route.name] ?? route.argument, content: loading() } : pages[route.name](route)
+  const page = waits ? { title: titles[route.name] ?? route.argument, content: state.trouble ? trouble(state.trouble) : loading() } : pages[route.name](route)
   document.title = `${page.title} · ${state.doc?.app ?? 'Troupe'}`
   const next = route.name === 'login' ? h('div', { id: 'app', class: 'alone' }, page.content) : shell({ route, ...page })
   document.body.dataset.fresh = isStale() ? 'stale' : 'live'
@@ -82,7 +82,8 @@ const titles = { overview: 'Overview', topics: 'Dead letters', audit: 'Audit', n
 
 // ---- life ----
 
-function moved({ same } = {}) {
+function moved({ same, back } = {}) {
+  if (back) document.activeElement?.blur()
   document.body.dataset.nav = ''
   state.selected.clear()
   drawNow()
@@ -136,11 +137,13 @@ function submitted(event) {
 
 async function begin() {
   if (routeOf(location).name === 'login') return
+  live.start()
   try {
     state.session = await get('/api/v1/session')
-    live.start()
+    state.trouble = null
   } catch (problem) {
     if (problem.status === 401) return toLogin()
+    state.trouble = problem
     setTimeout(begin, 3000)
   }
   draw()

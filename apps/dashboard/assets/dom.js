@@ -23,24 +23,26 @@ export function morph(from, to) {
     if (from.nodeValue !== to.nodeValue) from.nodeValue = to.nodeValue
     return
   }
-  if (from.isEqualNode(to) && from.tagName !== 'INPUT') return
+  if (from.isEqualNode(to)) return
   morphAttributes(from, to)
   morphChildren(from, to)
+  if (from.tagName === 'SELECT' && from !== document.activeElement) from.value = to.value
 }
 
 function morphAttributes(from, to) {
+  const typing = from === document.activeElement
   for (const { name } of [...from.attributes]) {
-    if (!to.hasAttribute(name) && !(name === 'open' && from.tagName === 'DETAILS')) from.removeAttribute(name)
+    if (to.hasAttribute(name) || (name === 'open' && from.tagName === 'DETAILS')) continue
+    from.removeAttribute(name)
+    if (name === 'value' && !typing) from.value = ''
   }
   for (const { name, value } of to.attributes) {
     if (from.getAttribute(name) === value) continue
     from.setAttribute(name, value)
-    if (name === 'value' && from !== document.activeElement) from.value = value
+    if (name === 'value' && !typing) from.value = value
   }
-  if (from.tagName === 'INPUT') {
-    from.checked = to.checked
-    if (from !== document.activeElement && from.type !== 'checkbox') from.value = to.value
-  }
+  // Once clicked, a box no longer follows its attribute.
+  if (from.type === 'checkbox') from.checked = to.checked
 }
 
 function morphChildren(from, to) {

@@ -28,6 +28,7 @@ const two = (n) => String(n).padStart(2, '0')
 /** 0.3 s, 42 s, 4m02s, 2h03m, 3d04h */
 export function span(seconds) {
   if (!known(seconds)) return unknown
+  if (seconds === 0) return '0 s'
   const whole = Math.max(0, Math.round(seconds))
   if (seconds < 9.95) return `${fixed(Math.max(0, seconds), 1)} s`
   if (whole < 60) return `${whole} s`

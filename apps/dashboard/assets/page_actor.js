@@ -53,8 +53,9 @@ function poolButtons(name, actor) {
 /** Where what is wanted of it differs from its file. */
 function drift(name, { desired, file }) {
   if (!desired) return null
-  const wants = [desired.paused ? 'to be paused' : null, desired.workers !== undefined ? `${count(desired.workers)} workers` : null].filter(Boolean)
-  return h('p', { class: 'drift' }, h('b', null, desired.by ?? 'Somebody'), ` wanted ${wants.join(' and ') || 'a change'}, ${ago(desired.at, serverNow())}. `,
+  const workers = desired.workers === undefined ? '' : `${count(desired.workers)} workers`
+  const wanted = desired.paused ? `it paused${workers && `, with ${workers}`}` : workers || 'a change'
+  return h('p', { class: 'drift' }, h('b', null, desired.by ?? 'Somebody'), ` wants ${wanted}, since ${ago(desired.at, serverNow())}. `,
     file?.workers !== undefined ? `The file says ${count(file.workers)} workers (${file.place}).` : '')
 }
 
@@ -65,8 +66,8 @@ function figures(actor, name) {
       tile('Workers busy', `${count(actor.busy)}/${count(actor.workers)}`, { note: actor.max_workers !== undefined ? `up to ${count(actor.max_workers)}` : null }),
       tile('Queue', count(actor.queued), { note: `of ${count(actor.capacity)}${actor.parked ? `, ${count(actor.parked)} parked` : ''}` })] : null,
     tile('Events per second', rate(actor.per_second), { note: actor.errors_per_second > 0 ? `${rate(actor.errors_per_second)} fail` : null }),
-    actor.kind === 'handler' ? tile('p99', latency(actor.p99_s), { note: `p50 ${latency(actor.p50_s)}, p95 ${latency(actor.p95_s)}` }) : null,
-    tile('Behind', span(actor.behind_s), { note: trend(actor.trend, true) }),
+    actor.kind === 'handler' ? tile('p99', latency(actor.p99_s), { note: `p95 ${latency(actor.p95_s)}` }) : null,
+    tile('Behind', span(actor.behind_s), { note: trend(actor, true) }),
     tile('Lag', count(actor.lag), { note: 'events' }),
     actor.kind === 'handler' ? [tile('Retries', count(waiting(state.doc, name)), { note: 'waiting' }),
       tile('Dead letters', count(actor.dead_letters), { tone: actor.dead_letters > 0 ? 'bad' : '', note: 'open',
@@ -118,7 +119,7 @@ const events = (all) => table({
     { label: 'Event', cell: (row) => h('code', null, row.key) },
     { label: 'Time', plain: true, cell: (row) => h('span', { title: stamp(row.timestamp) }, clock(row.timestamp)) },
     { label: 'Key', cell: (row) => row.keyText ?? figure('–') },
-    { label: 'Value', class: 'grow', cell: (row) => row.value === undefined ? figure('hidden') : h('code', { class: 'clip', title: pretty(row.value) }, row.value) },
+    { label: 'Value', class: 'grow', cell: (row) => row.value === undefined ? figure('hidden') : h('code', { class: 'clip', title: pretty(row.value) }, row.value, row.cut ? '…' : '') },
   ],
 })
 

@@ -27,7 +27,7 @@ function summary({ summary: sums, actors: all }) {
     tile('Processes', `${count(sums.live)}/${count(sums.expected)}`, { note: sums.expected ? 'live' : 'none runs', tone: sums.live < sums.expected ? 'warn' : '' }),
     tile('Events per second', rate(sums.per_second), { note: 'mean of 10 s' }),
     tile('p99', latency(sums.p99_s), { note: 'of the last minute' }),
-    tile('Behind', span(sums.behind_s), { note: worst ? [worst[0], trend(worst[1].trend)] : 'worst partition', tone: sums.behind_s > 60 ? 'warn' : '' }),
+    tile('Behind', span(sums.behind_s), { note: worst ? [worst[0], trend(worst[1])] : 'worst partition', tone: sums.behind_s > 60 ? 'warn' : '' }),
     tile('Lag', count(sums.lag), { note: 'events' }),
     tile('Retries', count(sums.retries), { note: 'waiting', tone: '' }),
     tile('Dead letters', count(sums.dead_letters), { note: 'open', tone: sums.dead_letters > 0 ? 'bad' : '', href: '/dlq' }))
@@ -101,7 +101,7 @@ function actorColumns(doc) {
       ? h('a', { href: lettersPath(row.dlq_topics[0]) }, figure(count(row.dead_letters), 'bad')) : row.kind === 'handler' ? counted(row.dead_letters) : quiet() },
     { label: 'Lag', key: 'lag', numeric: true, sort: (row) => row.lag, cell: (row) => row.group ? counted(row.lag) : quiet() },
     { label: 'Behind', key: 'behind', numeric: true, sort: (row) => row.behind_s, cell: (row) => row.group
-      ? [figure(span(row.behind_s)), trend(row.trend)] : quiet() },
+      ? [figure(span(row.behind_s)), trend(row)] : quiet() },
   ]
   if (mayAct()) columns.push({ label: '', unseen: 'Actions', class: 'acts', cell: (row) => row.kind === 'handler' ? poolButtons(row) : null })
   return columns

@@ -1,6 +1,7 @@
 /** What the pages are made of. */
 export const state = {
   session: null,
+  trouble: null,     // why there is no session, as a Problem
   login: null,       // what the page of that name has to say: {trouble, busy}
   doc: null,         // as shown
   latest: null,      // as received; another one than `doc` while updates are paused
