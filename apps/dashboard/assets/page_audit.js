@@ -20,7 +20,7 @@ export function auditPage({ parameters }) {
 }
 
 const columns = [
-  { label: 'Time', plain: true, cell: (row) => h('time', { datetime: new Date(row.at).toISOString(), title: ago(row.at, serverNow()) }, stamp(row.at)) },
+  { label: 'Time', cell: (row) => h('time', { datetime: new Date(row.at).toISOString(), title: ago(row.at, serverNow()) }, stamp(row.at)) },
   { label: 'Who', cell: (row) => h('b', null, row.by) },
   { label: 'Action', cell: (row) => row.action },
   { label: 'Target', cell: (row) => state.doc.actors?.[row.actor] ? h('a', { href: actorPath(row.actor) }, row.actor) : row.actor },

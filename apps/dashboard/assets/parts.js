@@ -56,19 +56,21 @@ export function bar(part, { warns = false } = {}) {
 }
 
 /**
- * columns: {label, cell(row), numeric?, sort?(row), key?, wide?, hidden label?}; rows have a `key`. With `sorted`, the
- * parameter of that name says by what: ?sort=lag or ?sort=-lag. On narrow screens rows become cards.
+ * columns: {label, unseen?, cell(row), numeric?, plain?, class?, key?, sort?(row)}; rows have a `key`. The first that is
+ * not plain names the row. With `sorted`, the parameter of that name says by what: ?sort=lag or ?sort=-lag. On narrow
+ * screens rows become cards.
  */
 export function table({ caption, columns, rows, sorted, parameters, scroll = false }) {
   const [by, downwards] = sorted ? order(parameters?.get(sorted)) : []
   const column = columns.find((c) => c.key && c.key === by)
+  const head = columns.findIndex((c) => !c.plain)
   const shown = column ? sortedBy(rows, column.sort, downwards) : rows
   const body = h('table', { class: 'cards', role: 'table' },
     h('caption', { class: 'unseen' }, caption),
     h('thead', { role: 'rowgroup' }, h('tr', { role: 'row' }, columns.map((c) => heading(c, sorted, by, downwards)))),
     h('tbody', { role: 'rowgroup' }, shown.map((row) => h('tr', { role: 'row', 'data-key': row.key, class: row.class },
-      columns.map((c, at) => h(at === 0 && !c.plain ? 'th' : 'td', {
-        role: at === 0 && !c.plain ? 'rowheader' : 'cell', scope: at === 0 && !c.plain ? 'row' : null,
+      columns.map((c, at) => h(at === head ? 'th' : 'td', {
+        role: at === head ? 'rowheader' : 'cell', scope: at === head ? 'row' : null,
         class: [c.numeric ? 'numeric' : '', c.class ?? ''].join(' ').trim() || null, 'data-label': typeof c.label === 'string' && c.label ? c.label : null,
       }, c.cell(row)))))))
   return scroll ? h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': `Table: ${caption}` }, body) : body
