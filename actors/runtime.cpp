@@ -196,6 +196,8 @@ result<std::unique_ptr<runtime>> runtime::start(config::settings settings, const
     s->lag.refresh();
     dropped.add(log::dropped() - dropped.value());
   });
+  if (options.on_scrape)
+    metrics.on_scrape([&metrics, tell = std::move(options.on_scrape)] { tell(metrics); });
   if (const auto& listen = i->shared.settings.admin_listen; !listen.empty()) {
     auto server = http::server::start(
         listen, {}, http::at_once([s = &i->shared](const http::request& q) { return admin_answer(*s, q); }));

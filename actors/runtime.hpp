@@ -3,6 +3,7 @@
 #include "engine/config/model.hpp"
 #include "engine/core/result.hpp"
 #include "engine/handler/handler.hpp"
+#include "engine/metrics/registry.hpp"
 
 #include <functional>
 #include <memory>
@@ -17,6 +18,7 @@ struct run_options {
   std::vector<std::string> rebuild; ///< aggregates that count again from the log
   std::vector<std::string> adopt;   ///< aggregates that go on although their definition changed
   std::string version;              ///< for troupe_build_info, and the operational state
+  std::function<void(metrics::registry&)> on_scrape = {}; ///< tells what else is to be measured; any thread
 };
 
 /// The running engine, without CAF in sight: what apps see. Thread-safe.

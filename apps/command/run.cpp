@@ -121,11 +121,14 @@ int run(const run_arguments& from, const handlers& h, const std::vector<dashboar
     web = std::move(shown).value();
     log::info("dashboard", "the dashboard is at " + web->url());
   }
+  std::function<void(metrics::registry&)> measured;
+  if (web) measured = [&shown = *web](metrics::registry& into) { shown.tell(into); };
   std::atomic<int> ended{-1};
-  auto engine = runtime::start(*settings, h, {from.rebuild, from.adopt, version}, [&](int code) {
-    ended = code;
-    incoming.wake();
-  });
+  auto engine =
+      runtime::start(*settings, h, {from.rebuild, from.adopt, version, std::move(measured)}, [&](int code) {
+        ended = code;
+        incoming.wake();
+      });
   if (!engine) return not_started(engine.failure());
   log::info("started", "the actors are starting",
             {{"actors", static_cast<std::int64_t>(settings->actors.size())}});

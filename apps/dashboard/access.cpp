@@ -47,12 +47,13 @@ access::access(const config::dashboard& rules, std::string local_user)
     hosts_.push_back(small(h));
 }
 
-visitor access::without_login() const {
-  return {.user = loopback_ ? user_ : "anybody", .operates = loopback_, .reads_payloads = loopback_};
+visitor access::without_login(bool forwarded) const {
+  const bool local = loopback_ && hosts_.empty() && !forwarded;
+  return {.user = local ? user_ : "anybody", .operates = local, .reads_payloads = local};
 }
 
-std::optional<std::string> access::banner() const {
-  if (asks_who_ || loopback_) return std::nullopt;
+std::optional<std::string> access::banner(const visitor& who) const {
+  if (asks_who_ || who.operates) return std::nullopt;
   return "Nobody logs in here: everybody who reaches this address can look, nobody can act, and payloads are "
          "hidden. Write dashboard.auth into the config to change that.";
 }

@@ -20,10 +20,11 @@ public:
 
   /// People log in.
   [[nodiscard]] bool asks_who() const { return asks_who_; }
-  /// Who comes without a login: may act on this host's own address, elsewhere only look.
-  [[nodiscard]] visitor without_login() const;
-  /// What stands on every page because it should be changed.
-  [[nodiscard]] std::optional<std::string> banner() const;
+  /// Who comes without a login: may act where only this host's own people can come, elsewhere only look. A
+  /// proxy brings others: who is `forwarded`, or may use a further name.
+  [[nodiscard]] visitor without_login(bool forwarded) const;
+  /// What stands on every page of such a visitor because it should be changed.
+  [[nodiscard]] std::optional<std::string> banner(const visitor& who) const;
 
   /// Whether a request to this host (and port) is meant for us: not where a stranger's name was pointed at
   /// our address.

@@ -1,9 +1,11 @@
 #include "apps/dashboard/dashboard.hpp"
 
 #include "apps/dashboard/answers.hpp"
+#include "apps/dashboard/commands_api.hpp"
 #include "apps/dashboard/gate.hpp"
 #include "apps/dashboard/hub.hpp"
 #include "apps/dashboard/live_api.hpp"
+#include "apps/dashboard/reading_api.hpp"
 #include "apps/dashboard/watcher.hpp"
 
 #include <chrono>
@@ -17,6 +19,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t largest_body = std::size_t{1} << 20; ///< an edited dead letter
 constexpr std::size_t most_connections = 512;
+constexpr milliseconds redis_timeout{3000};
 
 /// What the address says, for a browser on this host.
 std::string shown(const std::string& listen, std::uint16_t port) {
@@ -28,11 +31,10 @@ std::string shown(const std::string& listen, std::uint16_t port) {
 } // namespace
 
 struct dashboard::impl {
-  impl(const config::settings& s, options given, const redis::address& where)
-      : config{s}, events{wall_ms()}, keeper{config, std::move(given.user)}, redis{redis::client::open(
-                                                                                 where, milliseconds{3000})},
-        reads{config, redis, std::move(given.panels), std::move(given.version), events}, way{keeper,
-                                                                                             table()} {}
+  impl(const config::settings& s, options given, std::shared_ptr<redis::client> from)
+      : config{s}, events{wall_ms()}, keeper{config, std::move(given.user)}, redis{std::move(from)},
+        reads{config, redis, std::move(given.panels), std::move(given.version), events},
+        commands{config, redis}, readings{config, redis}, way{keeper, table()} {}
 
   std::vector<endpoint> table() {
     std::vector<endpoint> all = keeper.endpoints();
@@ -41,6 +43,8 @@ struct dashboard::impl {
         all.push_back(std::move(e));
     };
     add(live_endpoints(events, keeper));
+    add(commands.endpoints());
+    add(readings.endpoints());
     return all;
   }
 
@@ -50,6 +54,8 @@ struct dashboard::impl {
   doorkeeper keeper;
   std::shared_ptr<redis::client> redis;
   watcher reads;
+  commands_api commands;
+  reading_api readings;
   gate way;
   std::unique_ptr<http::server> server;
 };
@@ -62,7 +68,7 @@ result<std::unique_ptr<dashboard>> dashboard::start(const config::settings& s, o
                                    "`redis`; add `redis: { url: … }` and start them again"};
   const auto where = redis::parse_url(s.redis_url);
   if (!where) return error{errc::bad_config, where.failure().detail};
-  auto made = std::make_unique<impl>(s, std::move(given), *where);
+  auto made = std::make_unique<impl>(s, std::move(given), redis::client::open(*where, redis_timeout));
   http::server_options limits;
   limits.body_bytes = largest_body;
   limits.connections = most_connections;
@@ -89,12 +95,13 @@ void dashboard::reload(const config::settings& s) {
   impl_->config.set(std::move(next));
 }
 
-std::size_t dashboard::followers() const {
-  return impl_->events.followers();
+void dashboard::tell(metrics::registry& into) const {
+  into.gauge("troupe_web_stream_clients").set(static_cast<double>(impl_->events.followers()));
 }
 
 void dashboard::stop() {
   constexpr auto patience = 2s;
+  impl_->reads.finish();
   impl_->events.close();
   impl_->server->stop();
   const auto until = std::chrono::steady_clock::now() + patience;

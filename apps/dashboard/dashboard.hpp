@@ -3,7 +3,7 @@
 #include "apps/dashboard/panel.hpp"
 #include "engine/config/model.hpp"
 #include "engine/core/result.hpp"
-#include "engine/redis/client.hpp"
+#include "engine/metrics/registry.hpp"
 
 #include <memory>
 #include <string>
@@ -29,8 +29,8 @@ public:
   [[nodiscard]] std::string url() const;
   /// The actors of another config; all else stays as it was, as it does in a process that runs them.
   void reload(const config::settings& s);
-  /// Who follows the live document now.
-  [[nodiscard]] std::size_t followers() const;
+  /// What is to be measured of it, as of now.
+  void tell(metrics::registry& into) const;
   /// Ends streams and answers what was asked, within two seconds.
   void stop();
 

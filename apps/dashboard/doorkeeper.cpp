@@ -62,6 +62,11 @@ std::string address_of(const http::request& asked) {
   return last.substr(std::min(last.find_first_not_of(' '), last.size()));
 }
 
+/// A proxy asks, for somebody who may be anywhere.
+bool is_forwarded(const http::request& asked) {
+  return asked.header("X-Forwarded-For") || asked.header("X-Forwarded-Host") || asked.header("Forwarded");
+}
+
 http::response too_often(milliseconds wait) {
   const auto seconds = std::to_string(std::chrono::ceil<std::chrono::seconds>(wait).count());
   auto r = problem(429, "too many attempts failed; try again in " + seconds + " s");
@@ -76,7 +81,7 @@ doorkeeper::doorkeeper(const present_config& config, std::string local_user)
 }
 
 std::optional<doorkeeper::caller> doorkeeper::identify(const http::request& asked) {
-  if (!access_.asks_who()) return caller{access_.without_login(), csrf_};
+  if (!access_.asks_who()) return caller{access_.without_login(is_forwarded(asked)), csrf_};
   const auto token = cookie_in(asked);
   auto found = token.empty() ? std::nullopt : sessions_.find(token, now());
   if (!found) return std::nullopt;
@@ -125,7 +130,7 @@ http::response doorkeeper::session_of(const caller& c) const {
          {"payloads", c.who.reads_payloads},
          {"actions", c.who.operates},
          {"login", access_.asks_who()}};
-  if (const auto text = access_.banner()) j["banner"] = *text;
+  if (const auto text = access_.banner(c.who)) j["banner"] = *text;
   return json_answer(j);
 }
 

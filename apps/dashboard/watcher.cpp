@@ -24,7 +24,12 @@ watcher::watcher(const present_config& config, std::shared_ptr<redis::client> re
                  std::vector<panel> panels, std::string version, hub& to)
     : config_{config}, redis_{std::move(redis)}, panels_{std::move(panels)}, version_{std::move(version)},
       to_{to}, last_{publish_first(*config.get(), version_, to)}, kafka_{config},
-      thread_{config.get()->dashboard.interval, [this] { look(); }} {}
+      thread_{std::in_place, config.get()->dashboard.interval, [this] { look(); }} {}
+
+void watcher::finish() {
+  thread_.reset();
+  if (last_["redis"]["up"] == true) look();
+}
 
 void watcher::look() {
   const auto settings = config_.get();

@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ class watcher {
 public:
   watcher(const present_config& config, std::shared_ptr<redis::client> redis, std::vector<panel> panels,
           std::string version, hub& to);
+
+  /// Looks once more, so that those who follow see how all ended; then no more.
+  void finish();
 
 private:
   struct sample {
@@ -42,7 +46,7 @@ private:
   std::map<std::string, std::deque<sample>> behind_; ///< of the last minute, by actor
   tendencies tendencies_;
   kafka_look kafka_;
-  paced_thread thread_; ///< the last: it uses the rest
+  std::optional<paced_thread> thread_; ///< the last: it uses the rest
 };
 
 } // namespace troupe::dashboard

@@ -28,7 +28,7 @@ const std::vector<row>& rows() {
       {"Dead letters", {"dlq"}},
       {"Kafka", {"messaging_", "rebalances", "commits", "assigned", "transaction", "redelivered"}},
       {"Counts and Redis", {"counted", "skewed", "page_views", "redis"}},
-      {"HTTP in", {"ingest"}},
+      {"HTTP", {"ingest", "web_"}},
       {"Processes", {}},
   };
   return all;

@@ -79,6 +79,8 @@ constexpr std::array entries{
     catalogue_entry{
         "troupe_redis_dropped_updates_total", counter,
         "Updates of the operational state (troupe status, the dashboard) that Redis did not take in time."},
+    catalogue_entry{"troupe_web_stream_clients", gauge,
+                    "Browsers that follow the dashboard of this process, where it has one."},
     catalogue_entry{"troupe_memory_limit_bytes", gauge,
                     "Resident memory past which the process drains and exits (limits.memory)."},
     catalogue_entry{"troupe_build_info", gauge, "Always 1; the labels say which build this is."},

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 /// The operational state of an app in Redis: what its processes write about themselves, and what people want
 /// of them. Losing it costs history and the desired state, never an event or a count.
@@ -27,7 +28,10 @@ public:
   [[nodiscard]] std::string retry_notes(const std::string& id) const { return retries(id) + ":why"; }
   /// HASH: `group/topic/partition` → JSON.
   [[nodiscard]] std::string lag() const { return prefix_ + "lag"; }
-  // HASHes: `actor/ok|err|retry|dlq` → how many, by the second, the minute and the day (UTC).
+  // HASHes: `actor/ok|err|retry|dlq` → how many, by the second, the minute and the day (UTC). Those of
+  // seconds and minutes also tell how often a process wrote: without it nothing happened there because nobody
+  // was.
+  static constexpr std::string_view told_field = "told";
   [[nodiscard]] std::string by_second(std::int64_t epoch_s) const;
   [[nodiscard]] std::string by_minute(std::int64_t epoch_s) const;
   [[nodiscard]] std::string by_day(std::int64_t epoch_s) const;

@@ -140,8 +140,10 @@ batch recorder::books::difference(const snapshot& now) {
   }
   for (const auto& [topic, n] : now.dead_letters)
     note(dead.fields, topic, grown(n, acknowledged.dead_letters[topic]));
-  const std::vector<addition> all{{keys.by_second(second), second_kept, events},
-                                  {keys.by_minute(second), minute_kept, events},
+  auto told = events;
+  told.emplace_back(layout::told_field, 1);
+  const std::vector<addition> all{{keys.by_second(second), second_kept, told},
+                                  {keys.by_minute(second), minute_kept, told},
                                   {keys.by_day(second), day_kept, events},
                                   latency,
                                   dead};

@@ -32,7 +32,7 @@ def test_a_running_engine_has_the_metrics_that_dashboard_and_alerts_name(kafka, 
         "views": {"consume": {"topic": topic, "group": f"{name}-views"},
                   "aggregate": {"where": {"/type": "page_view"}, "count_by": "/path", "into": name + ":views:{value}"}},
         "door": {"ingest": {"route": "POST /events", "listen": door.listen, "topic": out}},
-    }, redis=redis_server).start_and_join()
+    }, redis=redis_server, dashboard={"listen": "127.0.0.1:0"}).start_and_join()
     assert door.ask("POST", "/events", json.dumps({"n": 1}))[0].status == 202
     engine.reload(lambda config: config["actors"]["pool"].update(pool={"workers": 3}))
 

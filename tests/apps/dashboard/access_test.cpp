@@ -15,20 +15,28 @@ access at(const std::string& listen, std::vector<std::string> hosts = {}, bool a
 
 TEST(DashboardAccess, on_loopback_whoever_comes_may_act_under_the_name_of_the_local_user) {
   for (const auto* listen : {"127.0.0.1:8088", "localhost:8088", "[::1]:8088", "127.8.9.1:1"}) {
-    const auto who = at(listen).without_login();
+    const auto who = at(listen).without_login(false);
     EXPECT_TRUE(who.operates && who.reads_payloads) << listen;
     EXPECT_EQ(who.user, "alice");
-    EXPECT_FALSE(at(listen).banner());
+    EXPECT_FALSE(at(listen).banner(who));
   }
 }
 
 TEST(DashboardAccess, elsewhere_nobody_may_act_or_read_payloads_without_a_login) {
   for (const auto* listen :
        {"0.0.0.0:8088", "[::]:8088", "10.0.0.5:8088", "troupe.example.com:8088", "128.0.0.1:1"}) {
-    const auto who = at(listen).without_login();
+    const auto who = at(listen).without_login(false);
     EXPECT_FALSE(who.operates || who.reads_payloads) << listen;
-    EXPECT_TRUE(at(listen).banner()) << listen;
-    EXPECT_FALSE(at(listen, {}, true).banner()) << listen;
+    EXPECT_TRUE(at(listen).banner(who)) << listen;
+    EXPECT_FALSE(at(listen, {}, true).banner(who)) << listen;
+  }
+}
+
+TEST(DashboardAccess, whoever_comes_by_a_proxy_may_be_anybody) {
+  for (const auto& who : {at("127.0.0.1:8088").without_login(true),
+                          at("127.0.0.1:8088", {"troupe.example.com"}).without_login(false)}) {
+    EXPECT_FALSE(who.operates || who.reads_payloads);
+    EXPECT_TRUE(at("127.0.0.1:8088").banner(who));
   }
 }
 

@@ -96,6 +96,13 @@ TEST_F(DashboardGate, on_loopback_the_local_user_looks_and_acts) {
   EXPECT_EQ(session["login"], false);
 }
 
+TEST_F(DashboardGate, who_comes_by_a_proxy_only_looks) {
+  open("127.0.0.1:8088");
+  begin();
+  EXPECT_EQ(ask(with(get("/api/v1/look"), "X-Forwarded-For", "10.0.0.1")).body, "anybody");
+  EXPECT_EQ(ask(with(post("/api/v1/act"), "Forwarded", "for=10.0.0.1")).status, 403);
+}
+
 TEST_F(DashboardGate, an_action_needs_token_origin_and_type) {
   open("127.0.0.1:8088");
   begin();

@@ -23,8 +23,10 @@ TEST_F(RecorderTest, adds_up_what_happened_since_the_last_batch) {
   write(r, s);
   EXPECT_THAT(hash(keys.by_second(noon / 1000)),
               UnorderedElementsAre(Pair("inventory/ok", "5"), Pair("inventory/err", "2"),
-                                   Pair("inventory/retry", "2")));
-  EXPECT_THAT(hash(keys.by_second(noon / 1000 + 1)), UnorderedElementsAre(Pair("inventory/ok", "4")));
+                                   Pair("inventory/retry", "2"), Pair("told", "1")));
+  EXPECT_THAT(hash(keys.by_second(noon / 1000 + 1)),
+              UnorderedElementsAre(Pair("inventory/ok", "4"), Pair("told", "1")));
+  EXPECT_EQ(hash(keys.by_minute(noon / 1000))["told"], "2");
   EXPECT_EQ(hash(keys.by_day(noon / 1000))["inventory/ok"], "9");
   EXPECT_THAT(hash(keys.latencies(noon / 1000)), UnorderedElementsAre(Pair("inventory/b3", "9")));
   EXPECT_THAT(hash(keys.dead_letters()), UnorderedElementsAre(Pair("orders.dlq", "1")));
