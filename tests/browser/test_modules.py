@@ -85,7 +85,7 @@ def test_attempts_are_spread_from_1_to_30_seconds(modules):
 def test_curves_keep_their_gaps(modules):
     assert modules("chart", "m.runs([null, 1, 2, null, 3])") == [[1, 2], [4, 4]]
     assert modules("chart", "m.thinned([1, 3, null, null, null, 5], 3)") == {"values": [2, None, 5], "each": 2}
-    assert modules("chart", "[0, 0.7, 1, 4210, 26, 1001].map(m.niceTop)") == [1, 1, 1, 5000, 50, 2000]
+    assert modules("chart", "[0, 0.7, 1, 4210, 26, 1001].map(m.niceTop)") == [1, 0.8, 1, 5000, 30, 1600]
 
 
 def test_addresses_name_pages(modules):

@@ -20,11 +20,11 @@ export function thinned(values, most) {
   return { values: result, each }
 }
 
-/** The least of 1, 2, 2.5 and 5 × 10ⁿ that is not below. */
+/** The least round number that is not below, whose half is one too. */
 export function niceTop(value) {
   if (!(value > 0)) return 1
   const power = 10 ** Math.floor(Math.log10(value))
-  return [1, 2, 2.5, 5, 10].map((factor) => factor * power).find((top) => top >= value * (1 - 1e-9))
+  return [1, 1.6, 2, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((top) => top >= value * (1 - 1e-9))
 }
 
 /** What is known without a gap: [first, last] of each run. */
