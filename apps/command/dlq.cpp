@@ -146,6 +146,12 @@ CLI::App* add_dlq(CLI::App& to, dlq_arguments& into) {
   show->add_option("LETTER", into.topics, "TOPIC PARTITION OFFSET, or topic/partition/offset")->required();
   add_connection(*show, into);
 
+  auto* edit = add("edit", "Have its actor handle a copy with another value; the letter stays", verb::edit);
+  edit->add_option("LETTER", into.topics, "TOPIC PARTITION OFFSET, or topic/partition/offset")->required();
+  add_connection(*edit, into);
+  edit->footer(
+      "The value is read from standard input, to its end: troupe dlq edit t.a.dlq/0/17 < mended.json");
+
   auto* replay = add("replay", "Have their actor, and no other, handle them again", verb::replay);
   add_action(*replay, into);
   replay->add_flag("--to-source", into.to_source,
@@ -182,6 +188,9 @@ int dlq(const dlq_arguments& from, const handlers& h) {
   }
   case dlq_arguments::verb::show:
     answer = show_letter(from, **archive);
+    break;
+  case dlq_arguments::verb::edit:
+    answer = edit_letter(from, *scene, **archive);
     break;
   case dlq_arguments::verb::replay:
   case dlq_arguments::verb::discard:

@@ -14,12 +14,12 @@ class App;
 namespace troupe {
 
 struct dlq_arguments {
-  enum class verb { ls, show, replay, discard };
+  enum class verb { ls, show, edit, replay, discard };
   verb what = verb::ls;
   std::vector<std::string> files, set; ///< of the config; none: by `brokers` alone
   std::string brokers = "localhost:9092";
   std::vector<std::string> properties; ///< of librdkafka, name=value
-  std::vector<std::string> topics;     ///< for show: the place of a letter
+  std::vector<std::string> topics;     ///< for show and edit: the place of a letter
   std::vector<std::string> where;
   std::string since;
   std::size_t most = std::numeric_limits<std::size_t>::max();

@@ -146,6 +146,18 @@ std::optional<deadletters::origin> parse_place(std::string_view text) {
   return place;
 }
 
+result<deadletters::origin> named_letter(const dlq_arguments& from) {
+  std::string text;
+  for (const auto& part : from.topics)
+    text += (text.empty() ? "" : "/") + part;
+  auto place = parse_place(text);
+  if (!place)
+    return error{errc::usage, "'" + text +
+                                  "' is no place of a letter: write TOPIC PARTITION OFFSET, or "
+                                  "topic/partition/offset as `troupe dlq ls` shows it"};
+  return std::move(*place);
+}
+
 result<int> list_letters(const dlq_arguments& from, deadletters::archive& in,
                          const std::set<std::string>& topics, const deadletters::filter& which) {
   if (topics.empty()) std::fputs("no topics of dead letters yet\n", stderr);
@@ -182,14 +194,8 @@ result<int> list_letters(const dlq_arguments& from, deadletters::archive& in,
 }
 
 result<int> show_letter(const dlq_arguments& from, deadletters::archive& in) {
-  std::string text;
-  for (const auto& part : from.topics)
-    text += (text.empty() ? "" : "/") + part;
-  const auto place = parse_place(text);
-  if (!place)
-    return error{errc::usage, "'" + text +
-                                  "' is no place of a letter: write TOPIC PARTITION OFFSET, or "
-                                  "topic/partition/offset as `troupe dlq ls` shows it"};
+  const auto place = named_letter(from);
+  if (!place) return place.failure();
   const auto found = in.find(place->where.topic, place->where.partition, place->offset);
   if (!found) return found.failure();
   if (from.json) {

@@ -12,6 +12,7 @@ import pytest
 
 from support import processes
 from support.kafka import Event
+from support.letters import bury, letter, numbers, read_decided, replayed
 from support.waiting import eventually, stays
 from support.working import pool, told
 
@@ -70,41 +71,6 @@ def dlq(kafka):
 @pytest.fixture
 def topic(kafka, name):
     return kafka.create_topic(name, 3)
-
-
-def letter(topic, offset, key=b"k", error="deadline exceeded after 5000 ms", error_class="timeout", replays=0,
-           partition=0, value=b"{}", actor="payment", headers=(), failed_at="2026-01-31T23:59:00.000Z"):
-    """As the engine writes it; its number is its offset in the source."""
-    return Event(key, value, partition, headers=[
-        *headers, ("error", error.encode()), ("original-topic", topic.encode()), ("original-partition", b"1"),
-        ("original-offset", str(offset).encode()), ("original-timestamp", b"1769900000123"),
-        ("original-group", b"payment-service"), ("actor", actor.encode()), ("error-class", error_class.encode()),
-        ("attempts", b"5"), ("first-failed-at", b"2026-01-31T23:58:00.000Z"), ("failed-at", failed_at.encode()),
-        ("replay-count", str(replays).encode())], timestamp=1_769_900_000_123)
-
-
-def bury(kafka, topic, letters, actor="payment"):
-    graves = f"{topic}.{actor}.dlq"
-    if not kafka.partitions(graves):
-        # The letters' time is long past: by the usual retention the broker drops them when it looks next, every 5 minutes.
-        kafka.create_topic(graves, 3, retention_ms=-1)
-    kafka.produce(graves, letters)
-    return graves
-
-
-def read_decided(kafka, topic):
-    """All of a topic, once the broker has written how its transactions ended: it does so after it answered."""
-    eventually(lambda: kafka.ends(topic) == kafka.ends(topic, "read_uncommitted"), 20, "no transaction is open")
-    return kafka.read(topic)
-
-
-def replayed(kafka, topic, actor="payment"):
-    replays = f"{topic}.{actor}.replay"
-    return read_decided(kafka, replays) if kafka.partitions(replays) else []
-
-
-def numbers(records):
-    return [int(r.header("original-offset")) for r in records]
 
 
 def test_a_replay_is_handled_by_its_actor_and_by_no_other_group(kafka, engines, effects, dlq, topic, tmp_path):
@@ -279,6 +245,24 @@ def test_max_and_single_letters(kafka, dlq, topic):
     assert numbers(replayed(kafka, topic)) == [0, 1, 2, 3, 8]
     dlq("discard", f"{graves}/0/9", "--yes")
     assert [t["open"] for t in dlq.json("ls", graves)["topics"]] == [4]
+
+
+def test_an_edited_copy_goes_to_the_actor_and_the_letter_stays(kafka, dlq, topic):
+    graves = bury(kafka, topic, [letter(topic, 0, value=b'{"n": "x"}', headers=[("mine", b"1")])])
+
+    def edit(value, code=0):
+        answer = subprocess.run(dlq.command("edit", f"{graves}/0/0"), input=value, capture_output=True, timeout=60,
+                                env=dlq.environment())
+        assert answer.returncode == code, answer.stderr
+        return answer.stderr.decode() + answer.stdout.decode()
+    assert f"{topic}.payment.replay" in edit(b'{"n": 7}')
+    [copy] = kafka.read(f"{topic}.payment.replay")
+    assert (copy.key, copy.value, copy.header("mine")) == (b"k", b'{"n": 7}', "1")
+    assert "error" not in [name for name, _ in copy.headers]
+    assert copy.header("edited-by") == pwd.getpwuid(os.geteuid()).pw_name and copy.header("replay-count") == "1"
+    assert dlq.json("ls", graves)["topics"][0]["open"] == 1
+    dlq("discard", graves, "--yes")
+    assert "discarded already" in edit(b"{}", code=1)
 
 
 def test_a_discard_is_a_mark_and_the_letter_stays(kafka, dlq, topic):
