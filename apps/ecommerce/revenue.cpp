@@ -1,8 +1,7 @@
 #include "apps/ecommerce/handlers.hpp"
+#include "apps/ecommerce/minute.hpp"
 #include "apps/ecommerce/order.hpp"
 #include "engine/redis/client.hpp"
-
-#include <algorithm>
 
 namespace ecommerce {
 namespace {
@@ -20,15 +19,6 @@ return 1
 )";
 
 constexpr const char* two_days = "172800";
-
-/// 2026-01-31T23:59 of an RFC 3339 time in UTC; empty where it is none.
-std::string minute_of(const std::string& time) {
-  constexpr std::string_view form = "dddd-dd-ddTdd:dd";
-  if (time.size() < form.size() || time.back() != 'Z') return {};
-  const bool fits = std::equal(form.begin(), form.end(), time.begin(),
-                               [](char f, char c) { return f == 'd' ? c >= '0' && c <= '9' : f == c; });
-  return fits ? time.substr(0, form.size()) : std::string{};
-}
 
 } // namespace
 

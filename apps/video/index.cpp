@@ -8,8 +8,8 @@ namespace {
 
 // Atomic, so that readers always find a video in exactly one stage. The three topics are read side by side,
 // and again after a crash: a stage is only ever left for a later one. KEYS: the video, its user's videos, the
-// videos in each stage. ARGV: video_id, stage, its time in milliseconds, the same as text, then fields and
-// values.
+// videos in each stage, how long the last ones took from the stage before to this one. ARGV: video_id, stage,
+// its time in milliseconds, the same as text, then fields and values.
 constexpr const char* script = R"lua(
 local stages = {uploaded = 1, transcoded = 2, ready = 3}
 local id, stage, ms, at = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -24,7 +24,15 @@ end
 
 local before = stages[redis.call('HGET', KEYS[1], 'stage')] or 0
 if stages[stage] <= before then return 0 end
-if before > 0 then redis.call('ZREM', KEYS[2 + before], id) end
+if before > 0 then
+  local since = redis.call('ZSCORE', KEYS[2 + before], id)
+  redis.call('ZREM', KEYS[2 + before], id)
+  if since and stages[stage] == before + 1 then
+    redis.call('LPUSH', KEYS[6], math.max(0, ms - since))
+    redis.call('LTRIM', KEYS[6], 0, 199)
+    redis.call('EXPIRE', KEYS[6], 86400)
+  end
+end
 redis.call('ZADD', KEYS[2 + stages[stage]], ms, id)
 redis.call('HSET', KEYS[1], 'stage', stage)
 return 1
@@ -61,12 +69,13 @@ entry entry_of(const ready& e) {
 troupe::redis::command command_of(const entry& e, std::int64_t ms) {
   troupe::redis::command all{"EVAL",
                              script,
-                             "5",
+                             "6",
                              "video:" + e.video_id,
                              "videos:user:" + e.user_id,
                              "videos:stage:uploaded",
                              "videos:stage:transcoded",
                              "videos:stage:ready",
+                             "videos:took:" + e.stage,
                              e.video_id,
                              e.stage,
                              std::to_string(ms),

@@ -101,6 +101,8 @@ def test_what_is_posted_is_in_the_topic_and_in_every_groups_counts(site):
     assert site.totals("searches") == {"lamp": 2}
     page_views.assert_exact(site.redis, written)
     assert site.active_sessions() == 3
+    eventually(lambda: {kind: site.redis.get(f"types:{kind}") for kind in ("page_view", "click", "search")} == {
+        "page_view": "3", "click": "2", "search": "2"}, 30, "events are counted by type")
     for key in site.redis.scan_iter("sessions:*"):
         assert 480 < site.redis.ttl(key) <= 600, "forgotten ten minutes after the minute began"
 

@@ -50,6 +50,11 @@ class Shop:
         """What is in a topic: key and value of each event."""
         return [(event.key.decode(), json.loads(event.value)) for event in self.kafka.read(topic)]
 
+    def progress(self, order):
+        """How far it has come, by step."""
+        seen = self.redis.hgetall(f"order:{order}")
+        return {step: seen.get(step) for step in ("inventory", "payment", "email")}
+
     def mails(self):
         return {path.name: email.message_from_bytes(path.read_bytes()) for path in (self.maildir / "new").glob("*")}
 
@@ -102,6 +107,9 @@ def test_an_order_is_answered_and_processed_by_four_services(shop):
     assert "3 x SKU-7 at 10.50" in mail.get_payload() and "Total 71.99" in mail.get_payload()
     assert len(shop.mails()) == 2
     assert shop.revenue() == (2, 5998 + 7199)
+    for order in (sample, larger):
+        eventually(lambda order=order: set(shop.progress(order).values()) == {"ok"}, 30, lambda: f"{shop.progress(order)}")
+    assert set(shop.redis.zrange("latest-orders", 0, -1)) == {sample, larger}
 
 
 @pytest.mark.parametrize("body, named", [
@@ -154,6 +162,10 @@ def test_what_cannot_be_reserved_or_paid_ends_in_its_own_dlq_and_the_others_go_o
     assert len(short) == 7  # ten pieces are five orders
     assert all(letter.header("error-class") == "out_of_stock" and "SKU-7" in letter.header("error") for letter in short)
     assert shop.redis.hget("inventory:stock", "SKU-7") == "0"
+    for letter in short:
+        order, place = json.loads(letter.value)["order_id"], f"order.placed.inventory.dlq/{letter.partition}/{letter.offset}"
+        eventually(lambda order=order, place=place: shop.progress(order)["inventory"] == place, 30,
+                   lambda: f"{shop.progress(order)} leads to {place}")
     declined = {json.loads(letter.value)["order_id"] for letter in shop.kafka.read("order.placed.payment.dlq")}
     assert 0 < len(declined) < 12
     assert {c["order_id"] for c in shop.gateway.charges()} == set(orders) - declined
@@ -249,6 +261,9 @@ def test_after_twenty_kills_each_order_is_reserved_charged_mailed_and_counted_on
     assert shop.revenue() == (len(placed), 125 * len(placed))
     for topic in COMPLETIONS:
         assert {key for key, _ in shop.of(topic)} == set(placed)
+    latest = eventually(lambda: (lambda ids: ids if len(ids) == min(500, len(placed)) else None)(
+        shop.redis.zrange("latest-orders", 0, -1)), 60, "the latest are known")
+    eventually(lambda: all(set(shop.progress(order).values()) == {"ok"} for order in latest), 60, "and all their steps are done")
 
 
 class MailServer(socketserver.ThreadingTCPServer):

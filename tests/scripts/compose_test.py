@@ -17,9 +17,9 @@ def listed(topics):
 
 
 def topics_of(actor):
-    """All that an actor reads and writes; dead letters have their topics from the engine."""
+    """All that an actor reads and writes; dead letters have their topics from the engine, also where they are read."""
     return {topic for use in ("ingest", "consume", "publish", "generate") if use in actor
-            for topic in listed(actor[use]["topic"])}
+            for topic in listed(actor[use]["topic"]) if not topic.endswith(".dlq")}
 
 
 def config_of(service):

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "engine/config/model.hpp"
+#include "engine/core/result.hpp"
+#include "engine/redis/client.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// What panels are made of; docs/dashboard.md says what each becomes on the page.
+namespace troupe::dashboard {
+
+/// The actor of the config that runs this handler; null where there is none.
+const config::worker_actor* worker_with(const config::settings& s, const std::string& handler);
+
+using cells = std::vector<nlohmann::json>;
+
+/// One figure; without a value it is not known.
+template <class T>
+nlohmann::json tile(std::string label, std::string type, const std::optional<T>& value) {
+  nlohmann::json one{{"label", std::move(label)}, {"type", std::move(type)}};
+  if (value) one["value"] = *value;
+  return one;
+}
+
+/// A curve: one value for each step of time.
+template <class T>
+nlohmann::json curve(std::string label, std::int64_t from_ms, std::int64_t step_ms,
+                     const std::vector<T>& values) {
+  return {{"label", std::move(label)}, {"from", from_ms}, {"step_ms", step_ms}, {"values", values}};
+}
+
+/// `columns`: label and type. `empty`: what stands there when there are no rows.
+nlohmann::json table(std::string title, const std::vector<std::pair<std::string, std::string>>& columns,
+                     std::vector<cells> rows, std::string empty, std::string note = {});
+
+/// One pipeline; a refusal of any command is the failure of all.
+result<redis::client::replies> ask_all(redis::client& redis, std::vector<redis::command> commands);
+
+/// A number in what Redis answers; a score may be 1.7e+12.
+std::optional<double> number_in(const redis::reply& text);
+/// The same, whole; 0 where there is none: what nobody counted yet.
+std::int64_t count_in(const redis::reply& text);
+
+} // namespace troupe::dashboard
