@@ -4,6 +4,7 @@
 #include "apps/dashboard/commands_api.hpp"
 #include "apps/dashboard/gate.hpp"
 #include "apps/dashboard/hub.hpp"
+#include "apps/dashboard/letters_api.hpp"
 #include "apps/dashboard/live_api.hpp"
 #include "apps/dashboard/reading_api.hpp"
 #include "apps/dashboard/watcher.hpp"
@@ -34,7 +35,13 @@ struct dashboard::impl {
   impl(const config::settings& s, options given, std::shared_ptr<redis::client> from)
       : config{s}, events{wall_ms()}, keeper{config, std::move(given.user)}, redis{std::move(from)},
         reads{config, redis, std::move(given.panels), std::move(given.version), events},
-        commands{config, redis}, readings{config, redis}, way{keeper, table()} {}
+        commands{config, redis}, readings{config, redis}, letters{scene()}, way{keeper, table()} {}
+
+  letters_scene scene() {
+    const auto s = config.get();
+    const auto& k = s->kafka;
+    return {config, {k.brokers, k.properties, k.consumer, k.producer, k.embedded()}, redis};
+  }
 
   std::vector<endpoint> table() {
     std::vector<endpoint> all = keeper.endpoints();
@@ -45,6 +52,7 @@ struct dashboard::impl {
     add(live_endpoints(events, keeper));
     add(commands.endpoints());
     add(readings.endpoints());
+    add(letters.endpoints());
     return all;
   }
 
@@ -56,6 +64,7 @@ struct dashboard::impl {
   watcher reads;
   commands_api commands;
   reading_api readings;
+  letters_api letters;
   gate way;
   std::unique_ptr<http::server> server;
 };
@@ -96,12 +105,14 @@ void dashboard::reload(const config::settings& s) {
 }
 
 void dashboard::tell(metrics::registry& into) const {
+  impl_->letters.tell(into);
   into.gauge("troupe_web_stream_clients").set(static_cast<double>(impl_->events.followers()));
 }
 
 void dashboard::stop() {
   constexpr auto patience = 2s;
   impl_->reads.finish();
+  impl_->letters.close(); // what they did is counted and audited
   impl_->events.close();
   impl_->server->stop();
   const auto until = std::chrono::steady_clock::now() + patience;

@@ -31,7 +31,8 @@ public:
   void reload(const config::settings& s);
   /// What is to be measured of it, as of now.
   void tell(metrics::registry& into) const;
-  /// Ends streams and answers what was asked, within two seconds.
+  /// Ends replays and discards, then streams, and answers what was asked; within two seconds where Kafka
+  /// answers.
   void stop();
 
 private:
