@@ -16,6 +16,7 @@ namespace troupe::aggregate {
 namespace {
 
 constexpr std::uint32_t none = ~std::uint32_t{0};
+constexpr minute no_minute = std::numeric_limits<minute>::min();
 
 /// A counted value, with its total and with its count in the minute of its last event: events come in the
 /// order of time, more or less.
@@ -29,25 +30,36 @@ struct counted_value {
   [[nodiscard]] std::string_view text() const { return {reinterpret_cast<const char*>(this + 1), size}; }
 };
 
-/// Of short texts, in a few instructions each: sixteen bytes at a time, multiplied and folded.
+/// Of short texts, in a few instructions each: sixteen bytes at a time, multiplied and folded. What is left
+/// is read as two words that may overlap: bytes put together in memory would have to be waited for.
 std::uint64_t hash_of(std::string_view text) {
   __extension__ using wide = unsigned __int128;
-  const auto fold = [](std::uint64_t a, std::uint64_t b) {
-    const auto product = static_cast<wide>(a) * b;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  const char* at = text.data();
+  auto left = text.size();
+  const auto word = [](const char* from) {
+    std::uint64_t bytes = 0;
+    std::memcpy(&bytes, from, sizeof bytes);
+    return bytes;
   };
-  std::uint64_t hash = text.size() * 0x9E3779B97F4A7C15ULL;
-  const auto add = [&](const std::array<std::uint64_t, 2>& words) {
-    hash = fold(words[0] ^ hash ^ 0xA0761D6478BD642FULL, words[1] ^ 0xE7037ED1A0B428DBULL);
+  const auto half = [](const char* from) {
+    std::uint32_t bytes = 0;
+    std::memcpy(&bytes, from, sizeof bytes);
+    return std::uint64_t{bytes};
   };
-  std::array<std::uint64_t, 2> words{};
-  for (; text.size() >= sizeof words; text.remove_prefix(sizeof words)) {
-    std::memcpy(words.data(), text.data(), sizeof words);
-    add(words);
-  }
-  words = {};
-  if (!text.empty()) std::memcpy(words.data(), text.data(), text.size());
-  add(words);
+  const auto byte = [&](std::size_t i) { return std::uint64_t{static_cast<unsigned char>(at[i])}; };
+  std::uint64_t hash = left * 0x9E3779B97F4A7C15ULL;
+  const auto add = [&](std::uint64_t a, std::uint64_t b) {
+    const auto product = static_cast<wide>(a ^ hash ^ 0xA0761D6478BD642FULL) * (b ^ 0xE7037ED1A0B428DBULL);
+    hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  };
+  for (; left > 16; left -= 16, at += 16)
+    add(word(at), word(at + 8));
+  if (left >= 8)
+    add(word(at), word(at + left - 8));
+  else if (left >= 4)
+    add(half(at), half(at + left - 4));
+  else if (left > 0)
+    add(byte(0) << 16 | byte(left / 2) << 8 | byte(left - 1), 0);
   return hash;
 }
 
@@ -55,9 +67,16 @@ std::uint64_t hash_of(std::string_view text) {
 /// allocates nothing.
 class value_table {
 public:
-  counted_value& find_or_add(std::string_view text) {
+  // Both lines are mostly far from the processor, and the processor far ahead: asking for them early takes
+  // the waiting out of the search.
+  void ask_for_slot(std::uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+  }
+  void ask_for_value(std::uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(slots_[hash & (slots_.size() - 1)].value);
+  }
+  counted_value& find_or_add(std::string_view text, std::uint64_t hash) {
     if (used_ * 2 >= slots_.size()) grow();
-    const auto hash = hash_of(text);
     auto i = hash & (slots_.size() - 1);
     for (; slots_[i].value; i = (i + 1) & (slots_.size() - 1))
       if (slots_[i].hash == hash && slots_[i].value->text() == text) return *slots_[i].value;
@@ -175,7 +194,13 @@ struct tally::impl {
   value_table values;
   std::vector<counted_value*> touched; ///< since the last flush
   minute_table minutes;
-  minute oldest = std::numeric_limits<minute>::min(), newest = std::numeric_limits<minute>::max();
+  struct found_value {
+    std::string_view text;
+    std::uint64_t hash = 0;
+    minute at = no_minute;
+  };
+  std::vector<found_value> found; ///< read, and not yet counted
+  minute oldest = no_minute, newest = std::numeric_limits<minute>::max();
 
   explicit impl(tally_spec s)
       : spec{std::move(s)}, into{spec.into, "{value}"}, minute_into{spec.minute_into, "{minute}"} {
@@ -200,25 +225,40 @@ struct tally::impl {
     return time.is_string() ? times.read(time.text) : std::nullopt;
   }
 
-  /// Counts the event that was read.
-  counted count_read(std::int64_t record_timestamp_ms) {
-    const auto& found = *event;
+  /// Takes down what the event that was read counts; settle() counts it.
+  counted note_read(std::int64_t record_timestamp_ms) {
+    const auto& place = *event;
     for (std::size_t i = 0; i < spec.where.size(); ++i)
-      if (!found[i].has_text() || found[i].text != spec.where[i].second) return counted::filtered;
-    const auto& text = found[spec.where.size()];
-    if (!text.is_string()) return counted::unusable;
-    auto& value = values.find_or_add(text.text);
-    if (value.total++ == 0) touched.push_back(&value);
+      if (!place[i].has_text() || place[i].text != spec.where[i].second) return counted::filtered;
+    const auto& value = place[spec.where.size()];
+    if (!value.is_string()) return counted::unusable;
+    const auto hash = hash_of(value.text);
+    values.ask_for_slot(hash);
+    const auto at = spec.minute_into.empty() ? std::nullopt : minute_for(record_timestamp_ms);
+    found.push_back({value.text, hash, at.value_or(no_minute)});
     if (spec.minute_into.empty()) return counted::yes;
-    const auto at = minute_for(record_timestamp_ms);
     if (!at) return counted::no_time;
-    if (value.last_place == none || value.last != *at) {
+    return *at > newest ? counted::ahead : *at < oldest ? counted::late : counted::yes;
+  }
+
+  void settle() {
+    for (const auto& one : found)
+      values.ask_for_value(one.hash);
+    for (const auto& one : found)
+      count(one);
+    found.clear();
+  }
+
+  void count(const found_value& one) {
+    auto& value = values.find_or_add(one.text, one.hash);
+    if (value.total++ == 0) touched.push_back(&value);
+    if (one.at == no_minute) return;
+    if (value.last_place == none || value.last != one.at) {
       spill(value);
-      value.last = *at;
-      value.last_place = minutes.find_or_add(*at, value);
+      value.last = one.at;
+      value.last_place = minutes.find_or_add(one.at, value);
     }
     ++value.last_count;
-    return *at > newest ? counted::ahead : *at < oldest ? counted::late : counted::yes;
   }
 
   void spill(counted_value& value) {
@@ -249,7 +289,9 @@ tally& tally::operator=(tally&&) noexcept = default;
 counted tally::count(std::string_view json, std::int64_t record_timestamp_ms) {
   auto& t = *impl_;
   if (!t.event || !t.event->read(json)) return counted::unusable;
-  return t.count_read(record_timestamp_ms);
+  const auto outcome = t.note_read(record_timestamp_ms);
+  t.settle();
+  return outcome;
 }
 
 outcomes tally::count_all(json::texts& events, std::span<const std::int64_t> record_timestamps_ms) {
@@ -260,10 +302,13 @@ outcomes tally::count_all(json::texts& events, std::span<const std::int64_t> rec
       all.add(counted::unusable);
     return all;
   }
-  t.event->read_all(events, [&](std::size_t i, bool taken) {
-    const auto time = i < record_timestamps_ms.size() ? record_timestamps_ms[i] : -1;
-    all.add(taken ? t.count_read(time) : counted::unusable);
-  });
+  t.event->read_all(
+      events,
+      [&](std::size_t i, bool taken) {
+        const auto time = i < record_timestamps_ms.size() ? record_timestamps_ms[i] : -1;
+        all.add(taken ? t.note_read(time) : counted::unusable);
+      },
+      [&] { t.settle(); });
   return all;
 }
 

@@ -459,6 +459,10 @@ bool extractor::next(texts& all, std::size_t i) {
   return false;
 }
 
+bool extractor::in_place() const {
+  return impl_->together;
+}
+
 std::string_view extractor::problem() const {
   return impl_->problem;
 }

@@ -39,13 +39,18 @@ public:
   /// False where the text is not JSON; nothing is found then. What an earlier text answered is gone.
   bool read(std::string_view text);
   /// Reads all of them in place, at less cost than one by one. `each(i, taken)` is called for every text in
-  /// its turn, with what read() would answer; what is found is that text's until `each` returns. Unescaping
-  /// writes, so that none of them can be read a second time.
-  template <class Each>
-  void read_all(texts& all, Each&& each) {
-    for (std::size_t i = 0; i < all.size();)
-      for (auto chunk_end = load(all, i); i < chunk_end; ++i)
+  /// its turn, with what read() would answer; what is found is that text's until `each` returns, but strings
+  /// stay where they are until `settle()`, which is called after every few texts and after the last one.
+  /// Unescaping writes, so that none of them can be read a second time.
+  template <class Each, class Settle>
+  void read_all(texts& all, Each&& each, Settle&& settle) {
+    for (std::size_t i = 0; i < all.size();) {
+      for (auto chunk_end = load(all, i); i < chunk_end; ++i) {
         each(i, next(all, i));
+        if (!in_place()) settle();
+      }
+      settle();
+    }
   }
   /// Why the last text was refused.
   [[nodiscard]] std::string_view problem() const;
@@ -59,6 +64,8 @@ private:
   /// Makes a chunk ready to be read; where it ends.
   std::size_t load(texts& all, std::size_t first);
   bool next(texts& all, std::size_t i);
+  /// Whether the chunk's texts are read where they lie, rather than in a copy of each.
+  [[nodiscard]] bool in_place() const;
 
   struct impl;
   std::unique_ptr<impl> impl_;

@@ -7,6 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include <array>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace troupe::fuzz {
@@ -91,12 +94,22 @@ void check_among_others(std::string_view input, const json::extractor& alone, bo
   for (const auto text : {other, input, input, other})
     all.add(text);
   json::extractor x{places()};
-  x.read_all(all, [&](std::size_t i, bool ok) {
-    if (i == 0 || i == 3) return require(ok && x[1].text == "é", "a neighbour changes nothing");
-    require(ok == taken, "a text is taken among others as it is alone");
-    for (std::size_t p = 0; p < places().size(); ++p)
-      require(x[p].what == alone[p].what && x[p].text == alone[p].text, "the same is found in it");
-  });
+  std::vector<std::pair<std::string_view, std::string>> unsettled;
+  x.read_all(
+      all,
+      [&](std::size_t i, bool ok) {
+        if (i == 0 || i == 3) return require(ok && x[1].text == "é", "a neighbour changes nothing");
+        require(ok == taken, "a text is taken among others as it is alone");
+        for (std::size_t p = 0; p < places().size(); ++p) {
+          require(x[p].what == alone[p].what && x[p].text == alone[p].text, "the same is found in it");
+          if (x[p].is_string()) unsettled.emplace_back(x[p].text, x[p].text);
+        }
+      },
+      [&] {
+        for (const auto& [there, was] : unsettled)
+          require(there == was, "what was found stays until it is settled");
+        unsettled.clear();
+      });
 }
 
 } // namespace

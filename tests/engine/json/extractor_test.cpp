@@ -277,20 +277,31 @@ reading reading_of(const extractor& x, bool taken) {
   return out;
 }
 
-/// Each is read as it would be alone.
+/// Each is read as it would be alone, and what was found in it stays until it is settled.
 void expect_as_alone(extractor& x, const std::vector<std::string>& events) {
   texts all;
   for (const auto& e : events)
     all.add(e);
   auto alone = watching();
   std::size_t expected = 0;
-  x.read_all(all, [&](std::size_t i, bool taken) {
-    ASSERT_EQ(i, expected++);
-    const auto same = reading_of(alone, alone.read(events[i]));
-    ASSERT_EQ(reading_of(x, taken), same) << events[i].substr(0, 200);
-    ASSERT_EQ(x.problem().empty(), taken);
-  });
+  std::vector<std::pair<std::string_view, std::string>> unsettled;
+  x.read_all(
+      all,
+      [&](std::size_t i, bool taken) {
+        ASSERT_EQ(i, expected++);
+        const auto same = reading_of(alone, alone.read(events[i]));
+        ASSERT_EQ(reading_of(x, taken), same) << events[i].substr(0, 200);
+        ASSERT_EQ(x.problem().empty(), taken);
+        for (std::size_t p = 0; p < watched.size(); ++p)
+          if (x[p].is_string()) unsettled.emplace_back(x[p].text, x[p].text);
+      },
+      [&] {
+        for (const auto& [there, was] : unsettled)
+          EXPECT_EQ(there, was);
+        unsettled.clear();
+      });
   ASSERT_EQ(expected, events.size());
+  EXPECT_TRUE(unsettled.empty());
 }
 
 } // namespace
