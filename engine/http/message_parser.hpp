@@ -59,6 +59,8 @@ private:
   void on_field_impl(field name, text written, text value, error_code& ec) override {
     // With the colon and the line end, so that empty headers count too.
     take(header_left_, written.size() + value.size() + 4, boost::beast::http::error::header_limit, ec);
+    // A trailer must not pass for a header (RFC 9110, 6.5.1): who stands before us may not have seen it.
+    if (head_is_over_) return;
     if (name == field::host) ++hosts;
     // Beast takes a list of equal lengths; to who stands before us it may be another length, or none.
     if (name == field::content_length) lengths += 1 + std::count(value.begin(), value.end(), ',');
@@ -68,7 +70,7 @@ private:
     if (name == field::expect) expect = copy(value);
     if (name == field::retry_after) retry_after = copy(value);
   }
-  void on_header_impl(error_code&) override {}
+  void on_header_impl(error_code&) override { head_is_over_ = true; }
   void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code& ec) override {
     if (length && *length > body_left_)
       ec = boost::beast::http::error::body_limit;
@@ -91,6 +93,7 @@ private:
   void on_finish_impl(error_code&) override {}
 
   std::size_t header_left_, body_left_;
+  bool head_is_over_ = false;
 };
 
 } // namespace troupe::http

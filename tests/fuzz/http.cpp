@@ -147,7 +147,8 @@ std::string chunks(std::string_view& rest) {
   }
   for (auto line = take_line(rest); !line.empty(); line = take_line(rest)) {
     check_no_controls(line);
-    require(is_token(line.substr(0, line.find(':'))), "a trailer has a name");
+    const bool goes_on = line.starts_with(' ') || line.starts_with('\t'); // nobody reads what a trailer says
+    require(goes_on || is_token(line.substr(0, line.find(':'))), "a trailer has a name");
   }
   return body;
 }
@@ -175,6 +176,7 @@ void check(const taken& request, std::string_view raw) {
     if (name == "content-length") length = value;
     if (name == "transfer-encoding") encoding = lower(value);
   }
+  require(fields == request.headers.size(), "nothing but the head makes a header");
   std::string body;
   if (encoding) {
     require(*encoding == "chunked", "the one transfer coding is chunked");

@@ -88,6 +88,23 @@ TEST_F(HttpServer, understands_chunks_and_expectations) {
   EXPECT_EQ(body_of(c.read_message()), "POST|/e||hi");
 }
 
+TEST_F(HttpServer, takes_no_trailer_for_a_header) {
+  const auto names = [](const request& asked) {
+    response answer;
+    for (const auto& [name, value] : asked.headers)
+      answer.body += name + '|';
+    return answer;
+  };
+  const auto server = server::start("127.0.0.1:0", {}, at_once(names));
+  ASSERT_TRUE(server);
+  raw_connection c{raw_connection::connect((*server)->port())};
+  for (const std::string trailer : {"", "X-Key: b\r\n", "X-Key: b\r\n c: d\r\n", "Host: b\r\n"}) {
+    c.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n" + trailer +
+           "\r\n");
+    EXPECT_EQ(body_of(c.read_message()), "Host|Transfer-Encoding|") << trailer;
+  }
+}
+
 TEST_F(HttpServer, no_content_has_none) {
   const auto message = exchange(get("/nothing", "Connection: close\r\n"));
   EXPECT_TRUE(message.starts_with("HTTP/1.1 204")) << message;
