@@ -2,12 +2,14 @@
 
 #include "actors/conductor.hpp"
 #include "actors/services.hpp"
+#include "actors/work_queue.hpp"
 #include "engine/http/server.hpp"
 #include "engine/log/log.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/logger.hpp>
+#include <caf/scheduler/coordinator.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 
@@ -26,8 +28,8 @@ using namespace actors;
 
 struct system_config : caf::actor_system_config {
   system_config() {
-    // Work stealing polls; sharing sleeps (0.0 % of a core when idle), and its latency is lower as well.
-    set("scheduler.policy", caf::atom("sharing"));
+    // CAF's work stealing polls, and its latency is higher as well.
+    load<caf::scheduler::coordinator<work_queue>>();
     set("scheduler.max-threads", std::max(2U, std::thread::hardware_concurrency()));
     set("scheduler.max-throughput", 100U);
     set("logger.verbosity", caf::atom("quiet"));
