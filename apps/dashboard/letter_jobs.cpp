@@ -2,6 +2,7 @@
 
 #include "engine/core/uuid.hpp"
 #include "engine/deadletters/archive.hpp"
+#include "engine/deadletters/letter_json.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -36,6 +37,18 @@ std::string name_of(state s) {
 
 std::string verb_for(deadletters::action what) {
   return what == deadletters::action::replayed ? "replay" : "discard";
+}
+
+tree json_of(const deadletters::plan& what, bool keys) {
+  tree all{{"count", what.count()}, {"targets", tree::object()}, {"skipped", tree::object()}};
+  for (const auto& [topic, n] : what.counts)
+    if (!topic.empty()) all["targets"][topic] = n;
+  for (const auto& [why, n] : what.left_out)
+    all["skipped"][why] = n;
+  all["first_keys"] = tree::array();
+  for (const auto& key : what.first_keys)
+    if (keys) all["first_keys"].push_back(deadletters::is_text(key) ? key : "0x" + deadletters::hex(key));
+  return all;
 }
 
 tree json_of(const job_view& job) {

@@ -17,6 +17,9 @@
 
 namespace troupe::dashboard {
 
+/// {"count", "targets", "skipped", "first_keys"}; the keys only where they may be seen.
+nlohmann::ordered_json json_of(const deadletters::plan& what, bool keys);
+
 /// What became of an order so far.
 struct job_view {
   enum class state { running, done, failed, stopped };

@@ -113,6 +113,30 @@ result<deadletters::filter> read_filter(const std::vector<std::string>& where, c
   return which;
 }
 
+result<letter_question> read_question(const std::multimap<std::string, std::string>& parameters,
+                                      std::int64_t now_ms) {
+  const auto one = [&](const char* name) {
+    const auto at = parameters.find(name);
+    return at == parameters.end() ? std::string{} : at->second;
+  };
+  std::vector<std::string> where;
+  for (auto [at, end] = parameters.equal_range("where"); at != end; ++at)
+    where.push_back(at->second);
+  auto which = read_filter(where, one("since"), now_ms);
+  if (!which) return which.failure();
+  letter_question asked{one("topic"), std::move(*which), letters_shown, {}};
+  if (const auto max = one("max"); !max.empty()) {
+    const auto* end = max.data() + max.size();
+    const auto [stop, fault] = std::from_chars(max.data(), end, asked.most);
+    if (fault != std::errc{} || stop != end) return wrong("max", "a whole number");
+    asked.most = std::min(asked.most, most_shown);
+  }
+  asked.text = asked.topic + '\n' + one("since") + '\n' + std::to_string(asked.most);
+  for (const auto& condition : where)
+    asked.text += '\n' + condition;
+  return asked;
+}
+
 result<std::pair<std::int32_t, std::int64_t>> read_place(const std::string& partition,
                                                          const std::string& offset) {
   std::pair<std::int32_t, std::int64_t> place;

@@ -4,6 +4,7 @@
 #include "engine/deadletters/resolver.hpp"
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -17,6 +18,19 @@ constexpr std::size_t most_chosen = 1000; ///< letters named one by one
 
 result<deadletters::filter> read_filter(const std::vector<std::string>& where, const std::string& since,
                                         std::int64_t now_ms);
+constexpr std::size_t letters_shown = 100, most_shown = 1000; ///< where `max` is not given, and at most
+
+/// Which letters of a topic are to be shown.
+struct letter_question {
+  std::string topic;
+  deadletters::filter which;
+  std::size_t most = letters_shown;
+  std::string text; ///< the same for the same question
+};
+/// Of an address: topic, where (any number of them), since, max.
+result<letter_question> read_question(const std::multimap<std::string, std::string>& parameters,
+                                      std::int64_t now_ms);
+
 /// Of a letter in its topic, as an address names it.
 result<std::pair<std::int32_t, std::int64_t>> read_place(const std::string& partition,
                                                          const std::string& offset);

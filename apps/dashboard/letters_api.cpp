@@ -13,7 +13,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <map>
 #include <mutex>
 
@@ -23,7 +22,6 @@ namespace {
 using tree = nlohmann::ordered_json;
 using deadletters::archive;
 
-constexpr std::size_t letters_shown = 100, most_shown = 1000;
 constexpr std::string_view jobs_path = "/api/v1/dlq/jobs/";
 
 /// Of what the archive and the resolver answer.
@@ -40,18 +38,6 @@ nlohmann::json without_nulls(nlohmann::json all) {
       at = at->is_null() ? all.erase(at) : std::next(at);
   for (auto& inner : all)
     if (inner.is_structured()) inner = without_nulls(std::move(inner));
-  return all;
-}
-
-tree json_of(const deadletters::plan& p, bool keys) {
-  tree all{{"count", p.count()}, {"targets", tree::object()}, {"skipped", tree::object()}};
-  for (const auto& [topic, n] : p.counts)
-    if (!topic.empty()) all["targets"][topic] = n;
-  for (const auto& [why, n] : p.left_out)
-    all["skipped"][why] = n;
-  all["first_keys"] = tree::array();
-  for (const auto& key : p.first_keys)
-    if (keys) all["first_keys"].push_back(deadletters::is_text(key) ? key : "0x" + deadletters::hex(key));
   return all;
 }
 
@@ -119,42 +105,28 @@ std::optional<http::response> letters_api::impl::stranger(const std::string& top
 }
 
 void letters_api::impl::list(const http::request& asked, const visitor& who, http::reply to) {
-  const auto topic = parameter(asked, "topic").value_or("");
-  if (auto no = stranger(topic)) return to(std::move(*no));
-  const auto all = parameters_of(asked.query);
-  std::vector<std::string> where;
-  for (auto [at, end] = all.equal_range("where"); at != end; ++at)
-    where.push_back(at->second);
-  const auto since = parameter(asked, "since").value_or("");
-  auto which = read_filter(where, since, wall_ms());
-  if (!which) return to(problem(400, which.failure().detail));
-  if (!who.reads_payloads && !looks_at_deaths_only(*which))
+  auto what = read_question(parameters_of(asked.query), wall_ms());
+  if (!what) return to(problem(400, what.failure().detail));
+  if (auto no = stranger(what->topic)) return to(std::move(*no));
+  if (!who.reads_payloads && !looks_at_deaths_only(what->which))
     return to(problem(403, "payloads are hidden here, so letters can only be filtered by their place and by "
                            "what says why they died: error, error-class, actor, attempts, …"));
-  const auto wanted = parameter(asked, "max").value_or("");
-  const auto most =
-      wanted.empty() || wanted.find_first_not_of("0123456789") != std::string::npos || wanted.size() > 9
-          ? letters_shown
-          : std::min<std::size_t>(std::stoul(wanted), most_shown);
-  std::string name = topic + '\n' + since + '\n' + std::to_string(most) + (who.reads_payloads ? "k" : "");
-  for (const auto& text : where)
-    name += '\n' + text;
-  ask(std::move(to),
-      [this, topic, name, which = std::move(*which), most, keys = who.reads_payloads](archive& in) {
-        auto read = desk.remembered(topic, name, [&]() -> result<std::string> {
-          letter_listing listing{which, most, keys};
-          const auto done = in.scan(topic, {}, [&](const record& letter, auto resolved) {
+  ask(std::move(to), [this, q = std::move(*what), keys = who.reads_payloads](archive& in) {
+    auto read =
+        desk.remembered(q.topic, (keys ? "whole " : "hidden ") + q.text, [&]() -> result<std::string> {
+          letter_listing listing{q.which, q.most, keys};
+          const auto done = in.scan(q.topic, {}, [&](const record& letter, auto resolved) {
             listing.add(letter, resolved);
             return true;
           });
           if (!done) return done.failure();
-          tree shown{{"topic", topic}, {"at", wall_ms()}};
+          tree shown{{"topic", q.topic}, {"at", wall_ms()}};
           shown.update(listing.json());
-          return json_answer(without_nulls(std::move(shown))).body;
+          return text_of(without_nulls(std::move(shown)));
         });
-        if (!read) return problem_of(read.failure());
-        return http::response{.content_type = "application/json", .body = std::move(*read)};
-      });
+    if (!read) return problem_of(read.failure());
+    return http::response{.content_type = "application/json", .body = std::move(*read)};
+  });
 }
 
 void letters_api::impl::show(const http::request& asked, const visitor& who, http::reply to) {
@@ -178,7 +150,7 @@ void letters_api::impl::plan(const http::request& asked, const visitor& who, htt
   if (auto no = stranger(order->order.topic)) return to(std::move(*no));
   ask(std::move(to), [this, what = order->order, by = ways(), keys = who.reads_payloads](archive& in) {
     const auto made = deadletters::resolver{about.kafka, by}.make_plan(in, what);
-    return made ? json_answer(json_of(*made, keys)) : problem_of(made.failure());
+    return made ? json_answer(dashboard::json_of(*made, keys)) : problem_of(made.failure());
   });
 }
 

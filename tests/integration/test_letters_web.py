@@ -1,13 +1,15 @@
 """Dead letters from the browser: the dashboard's API, without a running engine and with one."""
 
 import json
+import urllib.parse
 
 import pytest
 
+from support import processes
+from support.dashboard import Dashboard, Web
 from support.kafka import Event
 from support.letters import bury, letter, numbers, read_decided, replayed
 from support.waiting import eventually
-from support.web import Web
 from support.working import pool, told
 
 
@@ -19,11 +21,14 @@ def topic(kafka, name):
 class Desk:
     """A dashboard of an app whose actor `payment` reads the topic, and somebody in front of it."""
 
-    def __init__(self, engine, topic, redis, **how):
+    def __init__(self, engine, topic, redis, page):
         self.topic, self.graves, self.app = topic, f"{topic}.payment.dlq", engine.config["app"]
-        self.engine, self.redis = engine, redis
-        self.web = Web(engine, **how).start()
-        self.get, self.post, self.session = self.web.get, self.web.post, self.web.session
+        self.engine, self.redis, self.page = engine, redis, page
+        self.session, self.post = page.open(), page.post
+
+    def get(self, path, **parameters):
+        """Status and answer; parameters may be lists."""
+        return self.page.get(f"{path}?{urllib.parse.urlencode(parameters, doseq=True)}")
 
     def list(self, **parameters):
         status, answer = self.get("/api/v1/dlq", topic=self.graves, **parameters)
@@ -58,15 +63,19 @@ class Desk:
 
 @pytest.fixture
 def desks(engines, redis_server, topic):
-    made = []
+    """Before a `troupe web` for the app; `host` is what it listens on."""
+    started = []
 
-    def make(**how):
+    def make(host="127.0.0.1"):
         engine = engines({"payment": pool(topic, f"{topic}-payment")}, redis=redis_server)
-        made.append(Desk(engine, topic, redis_server.client, **how))
-        return made[-1]
+        port = processes.free_port()
+        web = Web(engine, engine.binary, listen=f"{host}:{port}")
+        web.address = f"127.0.0.1:{port}"
+        started.append(web)
+        return Desk(engine, topic, redis_server.client, web.start())
     yield make
-    for one in made:
-        one.web.kill()
+    for web in started:
+        web.kill()
 
 
 @pytest.fixture
@@ -209,3 +218,14 @@ def test_who_may_not_see_payloads_cannot_ask_for_them_either(kafka, desks, topic
     for path in ("plan", "jobs", "edit", "jobs/x/stop"):
         assert desk.post(f"/api/v1/dlq/{path}", desk.order("discard", count=1))[0] == 403, path
     assert not kafka.partitions(f"{desk.graves}.resolved")
+
+
+def test_actions_in_a_process_that_runs_the_actors_are_on_its_metrics(kafka, engines, redis_server, topic):
+    bury(kafka, topic, [letter(topic, n) for n in range(2)])
+    address = f"127.0.0.1:{processes.free_port()}"
+    engine = engines({"payment": pool(topic, f"{topic}-payment")}, redis=redis_server,
+                     dashboard={"listen": address}).start_and_join()
+    desk = Desk(engine, topic, redis_server.client, Dashboard(address))
+    assert desk.begin("discard", 2)["state"] == "done"
+    eventually(lambda: engine.metric("troupe_dlq_actions_total", action="discard", result="done") == 1, 10, "it is counted")
+    assert engine.stop() == 0

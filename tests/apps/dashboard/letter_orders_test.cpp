@@ -95,6 +95,21 @@ TEST(LetterEdit, needs_a_place_and_a_text) {
     EXPECT_FALSE(read_edit(body)) << body;
 }
 
+TEST(LetterQuestion, is_read_from_an_address) {
+  const auto asked =
+      read_question({{"topic", "t"}, {"where", "error~a"}, {"where", "key=b"}, {"max", "5000"}}, noon);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->topic, "t");
+  EXPECT_EQ(asked->which.where.size(), 2U);
+  EXPECT_EQ(asked->most, most_shown);
+  EXPECT_EQ(read_question({{"topic", "t"}}, noon)->most, letters_shown);
+  EXPECT_NE(read_question({{"topic", "t"}, {"since", "1h"}}, noon)->text,
+            read_question({{"topic", "t"}}, noon)->text);
+  for (const auto* bad : {"-1", "many", "5x"})
+    EXPECT_FALSE(read_question({{"topic", "t"}, {"max", bad}}, noon)) << bad;
+  EXPECT_FALSE(read_question({{"topic", "t"}, {"where", "error"}}, noon));
+}
+
 TEST(LetterPlace, is_two_whole_numbers) {
   EXPECT_EQ(*read_place("2", "918"), (std::pair<std::int32_t, std::int64_t>{2, 918}));
   for (const auto& [partition, offset] : std::vector<std::pair<std::string, std::string>>{
