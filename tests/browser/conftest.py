@@ -11,7 +11,7 @@ sys.path[:0] = [str(pathlib.Path(__file__).parents[1] / "integration"), str(path
 
 from support.fixtures import *  # noqa: F403: fixtures and hooks are found by their names
 from chromium import Chromium
-from dashboard import Dashboard
+from support.dashboard import Web
 from support.fixtures import DEFAULT_LIMIT
 
 
@@ -38,15 +38,16 @@ def chromium(request):
 
 
 @pytest.fixture
-def dashboards(tmp_path):
+def dashboards():
     """Makes a dashboard of an engine's app, started."""
     made = []
 
-    def make(engine, binary="TROUPE_EFFECTS_BINARY", **dashboard):
-        made.append(Dashboard.of_engine(os.environ[binary], tmp_path / f"dashboard-{len(made)}", engine, **dashboard))
-        return made[-1].start()
+    def make(engine, **dashboard):
+        made.append(Web(engine, os.environ["TROUPE_EFFECTS_BINARY"], **{"interval": "500ms", **dashboard}))
+        made[-1].start()
+        return made[-1]
     try:
         yield make
     finally:
         for one in made:
-            one.stop()
+            one.kill()

@@ -75,7 +75,8 @@ function drawNow() {
   const next = route.name === 'login' ? h('div', { id: 'app', class: 'alone' }, page.content) : shell({ route, ...page })
   document.body.dataset.fresh = isStale() ? 'stale' : 'live'
   morph(document.getElementById('app'), next)
-  settle({ refresh: !state.paused && !document.hidden })
+  // Where the live document is old, nothing else would be newer.
+  settle({ refresh: !state.paused && !document.hidden && !isStale() })
 }
 
 const titles = { overview: 'Overview', topics: 'Dead letters', audit: 'Audit', nowhere: 'Not found' }

@@ -141,8 +141,15 @@ class Web:
             self.process = processes.start([self.binary, "web", self.file], stdout=log, stderr=subprocess.STDOUT)
         return self.page().wait_open()
 
+    @property
+    def url(self):
+        return f"http://{self.address}"
+
     def page(self):
         return Dashboard(self.address)
+
+    def document(self):
+        return self.page().snapshot()
 
     def stop(self):
         """The exit code."""
