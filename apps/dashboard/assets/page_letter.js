@@ -1,6 +1,6 @@
 import { query } from './api.js'
 import { h } from './dom.js'
-import { count, pretty, stamp } from './format.js'
+import { count, plural, pretty, stamp } from './format.js'
 import { button, card, chip, loading, trouble } from './parts.js'
 import { use } from './resource.js'
 import { withParameters } from './router.js'
@@ -46,7 +46,7 @@ function story(headers, value) {
   const steps = [
     [born, 'Event', origin ? [h('code', null, origin), headers.has('original-group') ? ` read as ${headers.get('original-group')}` : ''] : ''],
     [at('first-failed-at'), 'First failure', headers.has('actor') ? `in ${headers.get('actor')}` : ''],
-    [at('failed-at') ?? Date.parse(value.failed_at), 'Given up', headers.has('attempts') ? `after ${headers.get('attempts')} attempts` : ''],
+    [at('failed-at') ?? Date.parse(value.failed_at), 'Given up', headers.has('attempts') ? `after ${plural(Number(headers.get('attempts')), 'attempt')}` : ''],
   ].filter(([time]) => time)
   return h('ol', { class: 'story' }, steps.map(([time, what, more]) => h('li', null, h('time', { datetime: new Date(time).toISOString() }, stamp(time)), h('b', null, what), h('span', null, more))))
 }

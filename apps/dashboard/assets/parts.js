@@ -104,8 +104,9 @@ function sortedBy(rows, value, downwards) {
 /** The change of the seconds behind: catching up, falling behind, or neither. Below ten seconds it is no alarm. */
 export function trend({ trend: slope, behind_s: seconds }, inWords = false) {
   if (slope === undefined) return null
-  const [name, tone, text] = slope > 0.05 ? ['up', seconds > 10 ? 'bad' : 'calm', 'falling behind'] : slope < -0.05 ? ['down', 'ok', 'catching up']
+  const [name, alarm, text] = slope > 0.05 ? ['up', 'bad', 'falling behind'] : slope < -0.05 ? ['down', 'ok', 'catching up']
     : ['level', 'calm', 'steady']
+  const tone = seconds > 10 ? alarm : 'calm'
   return h('span', { class: `trend ${tone}`, title: text }, icon(name), h('span', { class: inWords ? null : 'unseen' }, text))
 }
 
