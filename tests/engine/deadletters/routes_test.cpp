@@ -11,7 +11,7 @@ config::actor worker(const std::string& name, std::vector<std::string> topics, c
   config::worker_actor w;
   w.consume.topics = std::move(topics);
   w.dlq.topic = dlq;
-  return {name, w, {}};
+  return {name, w, {}, {}};
 }
 
 config::settings of(std::vector<config::actor> actors) {
