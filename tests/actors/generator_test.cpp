@@ -13,7 +13,7 @@ config::actor made_up(std::optional<unsigned> keys = {}, std::string key = {}) {
   g.every = 500ms;
   g.acks = config::acks::one;
   g.timeout = 7s;
-  return {"load", g, ""};
+  return {"load", g, "", {}};
 }
 
 struct Generator : Stage {
