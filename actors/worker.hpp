@@ -91,9 +91,5 @@ caf::behavior worker(caf::stateful_actor<worker_state>* self, std::shared_ptr<co
 
 /// What a simulated call that is due answers.
 outcome end_simulated(const config::simulate_handler& how, const call& what);
-/// The verdict on an HTTP call (design, section 4).
-outcome judge_answer(const std::variant<http::answer, http::broken_call>& got, bool publishes);
-/// The call as it goes out.
-http::call make_http_call(const http::url& to, const call& what, milliseconds left);
 
 } // namespace troupe::actors

@@ -13,9 +13,9 @@ from common import HERE
 class Program:
     """A contestant in one job. `command` is a function of the bench; `actors` makes the engine's config, of the run."""
 
-    def __init__(self, command, actors=None, counter=None, consumer=None, **environment):
+    def __init__(self, command, actors=None, counter=None, consumer=None, redis=True, **environment):
         self.command, self.actors, self.counter, self.environment = command, actors, counter, environment
-        self.consumer = consumer or {}
+        self.consumer, self.redis = consumer or {}, redis
 
     def prepare(self, bench, run):
         """The command line and the environment of a run."""
@@ -28,7 +28,8 @@ class Program:
             config = run.folder / "troupe.yaml"
             config.write_text(json.dumps({
                 "version": 1, "app": "bench", "kafka": {"brokers": bench.broker.address, "consumer": self.consumer},
-                "redis": {"url": bench.redis.url}, "admin": {"listen": run.admin}, "actors": self.actors(run)}))
+                **({"redis": {"url": bench.redis.url}} if self.redis else {}), "admin": {"listen": run.admin},
+                "actors": self.actors(run)}))
             command = [*command, "run", config, *(f"--set={s}" for s in bench.options.set)]
         return command, environment
 
@@ -44,9 +45,9 @@ def limit(job, **environment):
     return Program(lambda bench: [bench.build / "bench/bench_limit", job], **environment)
 
 
-def troupe(actors, counter, consumer=None):
+def troupe(actors, counter, consumer=None, redis=True):
     """`consumer`: properties of librdkafka."""
-    return Program(lambda bench: [bench.build / "troupe"], actors, counter, consumer)
+    return Program(lambda bench: [bench.build / "troupe"], actors, counter, consumer, redis)
 
 
 def troupe_with_handlers(actors):

@@ -85,4 +85,8 @@ TARGETS = (
     Target("G", "one consumer, % of a core", figure("1 consumer", "troupe"), at_most=0.6),
     Target("G", "twenty, more than bare ones, % of a core", figure("20 consumers", "difference"), at_most=1),
     Target("G", "twenty, peak MiB", figure("20 consumers", "memory"), at_most=40, digits=0),
+    *(Target("S", f"{which}: {what}, ms", figure(which, what), at_most=1000, digits=0)
+      for which in ("troupe, a pool", "troupe, an aggregate") for what in ("start", "stop")),
+    Target("T", "watched: orders/s, of those without", ratio("watched", "not watched", "rate"), at_least=0.98, digits=3),
+    Target("T", "watched: CPU, of that without", ratio("watched", "not watched", "cpu"), at_most=1.02, digits=3),
 )

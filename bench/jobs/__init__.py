@@ -10,7 +10,7 @@ prepare(bench)    fills topics, returns what `measure` is given back
 measure(bench, prepared, name, program) → the figures of one run; raises where it does not count
 """
 
-from jobs import hot_key, idle, ingest, instructions, held, latency, orders, page_views, producing, start_stop
+from jobs import hot_key, idle, ingest, instructions, held, latency, orders, page_views, producing, start_stop, watched
 
 ALL = {module.LETTER: module for module in (page_views, orders, producing, latency, ingest, hot_key, idle, held,
-                                            instructions, start_stop)}
+                                            instructions, start_stop, watched)}

@@ -1,3 +1,4 @@
+#include "actors/http_call.hpp"
 #include "tests/actors/stage.hpp"
 
 #include <map>
@@ -83,6 +84,29 @@ TEST(HttpVerdict, OtherClientErrorsAndRedirectsArePermanent) {
   for (const int status :
        {300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 409, 410, 413, 418, 422, 451, 499})
     EXPECT_EQ(judged(status).kind, verdict::permanent) << status;
+}
+
+TEST(HttpVerdict, AReasonIsTheStatusAndWhatTheAnswerSaysOfIt) {
+  const std::map<std::string, std::string> table{
+      {"", "HTTP 402"},
+      {R"({"detail":"card declined","title":"Payment"})", "HTTP 402: card declined"},
+      {R"({"title":"Payment","status":402})", "HTTP 402: Payment"},
+      {R"({"message":"no funds\nat all"})", "HTTP 402: no funds"},
+      {R"({"error":"card declined"})", "HTTP 402: card declined"},
+      {R"({"error":{"message":"card\u0007declined"}})", "HTTP 402: card declined"},
+      {R"({"error":{"code":7}})", "HTTP 402"},
+      {R"({"detail":)", "HTTP 402"},
+      {R"(["a","b"])", "HTTP 402"},
+      {" card declined\r\nat the bank\n", "HTTP 402: card declined"},
+      {"<!doctype html><title>402</title>", "HTTP 402"},
+      {std::string(300, 'x'), "HTTP 402: " + std::string(200, 'x')},
+      // Cut between characters of two bytes.
+      {"x" + std::string(100, 'y') + "\xC3\xA9\xC3\xA9" + std::string(94, 'z') + "\xC3\xA9",
+       "HTTP 402: x" + std::string(100, 'y') + "\xC3\xA9\xC3\xA9" + std::string(94, 'z')}};
+  for (const auto& [body, reason] : table)
+    EXPECT_EQ(judged(402, body).reason, reason) << body;
+  for (const int status : {404, 429, 500})
+    EXPECT_EQ(judged(status, "so it is").reason, "HTTP " + std::to_string(status) + ": so it is");
 }
 
 TEST(HttpVerdict, ErrorBodiesAreNeverPublished) {

@@ -140,7 +140,7 @@ protected:
     s.redis_url = redis_.url();
     s.names_redis = true;
     s.admin_listen = "";
-    s.actors = {{"work", work, ""}, {"count", count, ""}, {"made", made, ""}};
+    s.actors = {{"work", work, "", {}}, {"count", count, "", {}}, {"made", made, "", {}}};
     if (real) create_topics(real);
     return s;
   }
@@ -409,7 +409,7 @@ TEST(Ingest, WhatItAcceptedIsThereHoweverOftenItDies) {
   door.path = "/events";
   door.listen = "127.0.0.1:" + free_port();
   door.topic = unique("asked");
-  s.actors.push_back({"door", door, "here:1"});
+  s.actors.push_back({"door", door, "here:1", {}});
   const handlers none;
   auto started = runtime::start(s, none, {}, [](int) {});
   ASSERT_TRUE(started) << started.failure().detail;
