@@ -15,7 +15,7 @@ constexpr std::size_t block_bytes = std::size_t{256} << 10;
 /// reading brings what librdkafka fetched ahead, so that this and its budget bound what lies in the process.
 constexpr std::size_t most_in_flight = std::size_t{2} << 20;
 /// What librdkafka may fetch ahead.
-constexpr std::size_t prefetch = std::size_t{4} << 20;
+constexpr std::size_t prefetch = std::size_t{2} << 20;
 /// Blocks kept for the next reading.
 constexpr std::size_t most_spare = 16;
 constexpr milliseconds commit_every{1000};

@@ -44,7 +44,8 @@ void aggregator_state::count(event_block& block) {
 /// Also with nothing to say: it is how a Redis that lost its data is noticed.
 void aggregator_state::flush() {
   if (pending || over) return;
-  pending = batch{flushed, next, tally->take(), 0, false, std::chrono::steady_clock::now()};
+  pending = batch{flushed, next,  std::make_shared<const aggregate::delta>(tally->take()),
+                  0,       false, std::chrono::steady_clock::now()};
   send_pending();
 }
 

@@ -40,7 +40,7 @@ struct aggregator_state {
 
   struct batch {
     std::int64_t from = 0, to = 0;
-    aggregate::delta counts;
+    std::shared_ptr<const aggregate::delta> counts;
     unsigned tries = 0;
     bool unknown = false; ///< an answer was lost: Redis may have applied it
     steady_time since{};

@@ -48,8 +48,9 @@ int main(int argc, char** argv) {
     const auto delta = tally.take();
     for (const auto& one : delta.totals)
       by_path += one.count;
-    for (const auto& one : delta.minutes)
-      by_minute += one.count;
+    for (const auto& set : delta.minutes)
+      for (const auto& one : set.members)
+        by_minute += one.count;
   };
   troupe::json::texts handed;
   std::uint64_t filtered = 0, since_flush = 0;

@@ -93,48 +93,110 @@ result<flush_answer> flush_answer_of(const answer& got, const std::string& key) 
   return error{errc::broken, "redis: the flush script answered \"" + what + "\""};
 }
 
-/// The sorted sets of a delta, each once.
-struct minute_set {
-  const std::string* key;
-  std::int64_t expire_at;
-  std::vector<const minute_count*> members;
-};
-
-std::vector<minute_set> by_key(const std::vector<minute_count>& minutes) {
-  // Redis refuses an expiry beyond 2^63 ms, and a script that is refused half-way leaves a half behind.
-  constexpr std::int64_t latest = 1'000'000'000'000;
+/// A delta with each key once: the script checks each by itself, and a key given twice could pass twice and
+/// fail in the sum.
+struct distinct_counts {
+  struct minute_set {
+    std::string_view key;
+    std::int64_t expire_at;
+    std::size_t members = 0;
+    std::vector<const minute_counts*> parts;
+  };
+  std::vector<std::pair<std::string_view, std::int64_t>> totals;
   std::vector<minute_set> sets;
-  std::unordered_map<std::string_view, std::size_t> place;
-  for (const auto& m : minutes) {
-    const auto [at, fresh] = place.try_emplace(m.key, sets.size());
-    if (fresh) sets.push_back({&m.key, -latest, {}});
-    auto& set = sets[at->second];
-    set.expire_at = std::clamp(m.expire_at, set.expire_at, latest);
-    set.members.push_back(&m);
-  }
-  return sets;
-}
+  std::size_t members = 0;
 
-/// The script checks each key by itself: a key given twice could pass twice and fail in the sum.
-std::vector<total> each_once(std::vector<total> totals) {
-  std::unordered_map<std::string_view, std::size_t> place;
-  std::vector<std::size_t> again;
-  for (std::size_t i = 0; i < totals.size(); ++i) {
-    const auto [at, fresh] = place.try_emplace(totals[i].key, i);
-    if (fresh) continue;
-    totals[at->second].count += totals[i].count;
-    again.push_back(i);
+  explicit distinct_counts(const delta& all) {
+    // Redis refuses an expiry beyond 2^63 ms, and a script that is refused half-way leaves a half behind.
+    constexpr std::int64_t latest = 1'000'000'000'000;
+    std::unordered_map<std::string_view, std::size_t> place;
+    totals.reserve(all.totals.size());
+    for (const auto& t : all.totals) {
+      const auto [at, fresh] = place.try_emplace(t.key, totals.size());
+      if (fresh)
+        totals.emplace_back(t.key, t.count);
+      else
+        totals[at->second].second += t.count;
+    }
+    place.clear();
+    for (const auto& m : all.minutes) {
+      const auto [at, fresh] = place.try_emplace(m.key, sets.size());
+      if (fresh) sets.push_back({m.key, -latest, 0, {}});
+      auto& set = sets[at->second];
+      set.expire_at = std::clamp(m.expire_at, set.expire_at, latest);
+      set.members += m.members.size();
+      set.parts.push_back(&m);
+      members += m.members.size();
+    }
   }
-  for (auto i = again.rbegin(); i != again.rend(); ++i)
-    totals.erase(totals.begin() + static_cast<std::ptrdiff_t>(*i));
-  return totals;
-}
+};
 
 bool countable(const delta& counts) {
   const auto positive = [](const auto& c) { return c.count > 0; };
   return std::all_of(counts.totals.begin(), counts.totals.end(), positive) &&
-         std::all_of(counts.minutes.begin(), counts.minutes.end(), positive);
+         std::all_of(counts.minutes.begin(), counts.minutes.end(), [&](const auto& set) {
+           return std::all_of(set.members.begin(), set.members.end(), positive);
+         });
 }
+
+redis::wire_command begin_script(std::string_view verb, std::string_view script, std::size_t keys,
+                                 std::size_t args) {
+  redis::wire_command c{3 + keys + args};
+  c.add(verb);
+  c.add(script);
+  c.add(static_cast<std::int64_t>(keys));
+  return c;
+}
+
+/// A flush as it is sent.
+struct flush_order {
+  std::string positions, ledger, field;
+  std::int64_t from = 0, to = 0;
+  std::shared_ptr<const delta> counts;
+
+  redis::wire_command operator()(std::string_view verb, std::string_view script) const {
+    const distinct_counts all{*counts};
+    const auto totals = all.totals.size(), sets = all.sets.size();
+    auto c = begin_script(verb, script, 1 + totals + sets, 6 + totals + 2 * sets + 2 * all.members);
+    c.add(positions);
+    for (const auto& [key, count] : all.totals)
+      c.add(key);
+    for (const auto& s : all.sets)
+      c.add(s.key);
+    c.add(ledger);
+    c.add(field);
+    c.add(from);
+    c.add(to);
+    c.add(static_cast<std::int64_t>(totals));
+    c.add(static_cast<std::int64_t>(sets));
+    for (const auto& [key, count] : all.totals)
+      c.add(count);
+    for (const auto& s : all.sets) {
+      c.add(s.expire_at);
+      c.add(static_cast<std::int64_t>(s.members));
+      for (const auto* part : s.parts)
+        for (const auto& m : part->members) {
+          c.add(m.member);
+          c.add(m.count);
+        }
+    }
+    return c;
+  }
+};
+
+/// A script's call with few words.
+struct script_order {
+  std::vector<std::string> keys, args;
+
+  redis::wire_command operator()(std::string_view verb, std::string_view script) const {
+    auto c = begin_script(verb, script, keys.size(), args.size());
+    for (const auto& k : keys)
+      c.add(k);
+    for (const auto& a : args)
+      c.add(a);
+    return c;
+  }
+};
 
 constexpr const char* scan_step = "1000";
 
@@ -145,23 +207,17 @@ struct count_store::impl : std::enable_shared_from_this<impl> {
   std::string key;
 
   /// Runs a script by its name, and by its text where Redis does not know it: after a restart, a failover or
-  /// SCRIPT FLUSH.
-  void run(const script& what, std::vector<std::string> keys, std::vector<std::string> args,
-           std::function<void(answer)> done) {
-    command words{"EVALSHA", what.sha1, std::to_string(keys.size())};
-    words.reserve(words.size() + keys.size() + args.size());
-    std::move(keys.begin(), keys.end(), std::back_inserter(words));
-    std::move(args.begin(), args.end(), std::back_inserter(words));
-    auto again = words;
-    client->send({std::move(words)}, [self = shared_from_this(), &what, again = std::move(again),
-                                      done = std::move(done)](result<redis::client::replies> got) mutable {
+  /// SCRIPT FLUSH. `order` writes the call, a second time then.
+  template <class Order>
+  void run(const script& what, Order order, std::function<void(answer)> done) {
+    auto call = order("EVALSHA", what.sha1);
+    client->send(std::move(call), [self = shared_from_this(), &what, order = std::move(order),
+                                   done = std::move(done)](result<redis::client::replies> got) mutable {
       if (!got || got->front().kind != reply::type::failure || !got->front().text.starts_with("NOSCRIPT"))
         return done(only(std::move(got)));
-      again[0] = "EVAL";
-      again[1] = what.text;
-      self->client->send({std::move(again)}, [done = std::move(done)](result<redis::client::replies> second) {
-        done(only(std::move(second)));
-      });
+      self->client->send(
+          order("EVAL", what.text),
+          [done = std::move(done)](result<redis::client::replies> second) { done(only(std::move(second))); });
     });
   }
 
@@ -231,10 +287,11 @@ struct erasure : std::enable_shared_from_this<erasure<Store>> {
   }
 
   void finish() {
-    store->run(end_erase_script(), {store->key}, {}, [self = this->shared_from_this()](const answer& got) {
-      if (!got) return self->done(got.failure());
-      self->done(self->removed);
-    });
+    store->run(end_erase_script(), script_order{{store->key}, {}},
+               [self = this->shared_from_this()](const answer& got) {
+                 if (!got) return self->done(got.failure());
+                 self->done(self->removed);
+               });
   }
 };
 
@@ -261,45 +318,21 @@ void count_store::claim(std::string ledger, std::string digest, std::vector<init
     args.push_back(field_of(m.where));
     args.push_back(std::to_string(m.offset));
   }
-  impl_->run(claim_script(), {impl_->key}, std::move(args),
+  impl_->run(claim_script(), script_order{{impl_->key}, std::move(args)},
              [key = impl_->key, done = std::move(done)](const answer& got) { done(stored_of(got, key)); });
 }
 
 void count_store::flush(const topic_partition& where, const std::string& ledger, std::int64_t from,
-                        std::int64_t to, delta counts, callback<flush_answer> done) {
-  if (counts.totals.empty() && counts.minutes.empty() && from == to)
+                        std::int64_t to, std::shared_ptr<const delta> counts, callback<flush_answer> done) {
+  if (counts->totals.empty() && counts->minutes.empty() && from == to)
     return impl_->look(field_of(where), ledger, from, std::move(done));
-  if (!countable(counts) || to < from) {
+  if (!countable(*counts) || to < from) {
     // Through the client, since callbacks run on its thread.
-    return impl_->client->send({}, [done = std::move(done)](const auto&) {
+    return impl_->client->send(std::vector<command>{}, [done = std::move(done)](const auto&) {
       done(error{errc::usage, "redis: counts are positive, and a position never moves back"});
     });
   }
-  auto totals = each_once(std::move(counts.totals));
-  const auto sets = by_key(counts.minutes);
-  std::vector<std::string> keys{impl_->key};
-  std::vector<std::string> args{ledger,
-                                field_of(where),
-                                std::to_string(from),
-                                std::to_string(to),
-                                std::to_string(totals.size()),
-                                std::to_string(sets.size())};
-  keys.reserve(1 + totals.size() + sets.size());
-  args.reserve(args.size() + totals.size() + 2 * sets.size() + 2 * counts.minutes.size());
-  for (auto& t : totals) {
-    keys.push_back(std::move(t.key));
-    args.push_back(std::to_string(t.count));
-  }
-  for (const auto& s : sets) {
-    keys.push_back(*s.key);
-    args.push_back(std::to_string(s.expire_at));
-    args.push_back(std::to_string(s.members.size()));
-    for (const auto* m : s.members) {
-      args.push_back(m->member);
-      args.push_back(std::to_string(m->count));
-    }
-  }
-  impl_->run(flush_script(), std::move(keys), std::move(args),
+  impl_->run(flush_script(), flush_order{impl_->key, ledger, field_of(where), from, to, std::move(counts)},
              [key = impl_->key, done = std::move(done)](const answer& got) {
                failpoint("flush_answered");
                done(flush_answer_of(got, key));
@@ -309,16 +342,17 @@ void count_store::flush(const topic_partition& where, const std::string& ledger,
 void count_store::rewind(const topic_partition& where, const std::string& ledger, std::int64_t from,
                          std::int64_t to, callback<flush_answer> done) {
   impl_->run(
-      flush_script(), {impl_->key},
-      {ledger, field_of(where), std::to_string(from), std::to_string(to), "0", "0"},
+      flush_script(),
+      flush_order{impl_->key, ledger, field_of(where), from, to, std::make_shared<const delta>()},
       [key = impl_->key, done = std::move(done)](const answer& got) { done(flush_answer_of(got, key)); });
 }
 
 void count_store::adopt(std::string digest, callback<bool> done) {
-  impl_->run(adopt_script(), {impl_->key}, {std::move(digest)}, [done = std::move(done)](const answer& got) {
-    if (!got) return done(got.failure());
-    done(got->integer == 1);
-  });
+  impl_->run(adopt_script(), script_order{{impl_->key}, {std::move(digest)}},
+             [done = std::move(done)](const answer& got) {
+               if (!got) return done(got.failure());
+               done(got->integer == 1);
+             });
 }
 
 void count_store::erase(const tally_spec& spec, callback<std::int64_t> done) {
@@ -336,7 +370,7 @@ void count_store::erase(const tally_spec& spec, callback<std::int64_t> done) {
   job->sweeps.push_back({keys, keys.glob("*"), "string"});
   // The hash stays to the end, and says that it is nobody's: an erasure cut off half-way is noticed at the
   // next start, since the digest fits nothing, and can be repeated.
-  impl_->run(begin_erase_script(), {impl_->key}, {}, [job](const answer& got) {
+  impl_->run(begin_erase_script(), script_order{{impl_->key}, {}}, [job](const answer& got) {
     if (!got) return job->done(got.failure());
     job->removed = got->integer;
     job->scan("0");

@@ -60,9 +60,9 @@ public:
   /// Moves the counts and the position from `from` to `to` in one step, or changes nothing and says why. With
   /// an empty delta and from == to it only looks. errors: unavailable (nothing was sent, or Redis said
   /// LOADING, READONLY, OOM, BUSY, MOVED …: nothing changed, try again), timeout (unknown: send the same
-  /// again).
+  /// again). The counts are shared, since whoever sends them again keeps them.
   void flush(const topic_partition& where, const std::string& ledger, std::int64_t from, std::int64_t to,
-             delta counts, callback<flush_answer> done);
+             std::shared_ptr<const delta> counts, callback<flush_answer> done);
   /// Moves the position alone, in one step, where it is `from`: back too, for a log that was begun anew.
   void rewind(const topic_partition& where, const std::string& ledger, std::int64_t from, std::int64_t to,
               callback<flush_answer> done);

@@ -340,13 +340,20 @@ delta tally::take() {
       out.totals.push_back({t.into.with(value->text()), value->total});
   }
   auto& entries = t.minutes.entries();
-  std::stable_sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
-  out.minutes.reserve(entries.size());
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const auto& e = entries[i];
-    auto key = i > 0 && entries[i - 1].at == e.at ? out.minutes.back().key : t.minute_into.with(shown(e.at));
-    out.minutes.push_back(
-        {std::move(key), std::string{e.value->text()}, e.count, e.at * 60 + t.keep_seconds});
+  const auto earlier = [](const auto& x, const auto& y) { return x.at < y.at; };
+  // Events come in the order of time, more or less, and so do their minutes.
+  if (!std::is_sorted(entries.begin(), entries.end(), earlier))
+    std::stable_sort(entries.begin(), entries.end(), earlier);
+  for (auto e = entries.begin(); e != entries.end();) {
+    const auto end = std::find_if(e, entries.end(), [&](const auto& later) { return later.at != e->at; });
+    auto key = t.minute_into.with(shown(e->at));
+    // Without a placeholder all minutes share one set.
+    if (out.minutes.empty() || out.minutes.back().key != key) out.minutes.push_back({std::move(key), 0, {}});
+    auto& set = out.minutes.back();
+    set.expire_at = e->at * 60 + t.keep_seconds;
+    set.members.reserve(set.members.size() + static_cast<std::size_t>(end - e));
+    for (; e != end; ++e)
+      set.members.push_back({std::string{e->value->text()}, e->count});
   }
   t.start_anew();
   return out;

@@ -32,15 +32,18 @@ struct total {
   std::string key;
   std::int64_t count = 0;
 };
-struct minute_count {
-  std::string key; ///< the sorted set
+struct member_count {
   std::string member;
   std::int64_t count = 0;
+};
+struct minute_counts {
+  std::string key;            ///< the sorted set
   std::int64_t expire_at = 0; ///< seconds since the epoch: absolute, so that a replay does not prolong it
+  std::vector<member_count> members;
 };
 struct delta {
   std::vector<total> totals;
-  std::vector<minute_count> minutes;
+  std::vector<minute_counts> minutes;
 };
 
 enum class counted {

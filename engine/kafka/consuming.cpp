@@ -41,7 +41,10 @@ result<conf_ptr> make_consumer_conf(const consumer_config& config) {
   };
   // Answers of a moderate size come into memory that was just used, instead of fresh pages.
   const auto fetched = fetch_bytes(config.prefetch_bytes);
-  if (largest_message(to) <= fetched) ours["fetch.max.bytes"] = std::to_string(fetched);
+  if (largest_message(to) <= fetched) {
+    ours["fetch.max.bytes"] = std::to_string(fetched);
+    ours["max.partition.fetch.bytes"] = std::to_string(fetched / 2); // a larger batch comes alone
+  }
   if (to.embedded) ours["fetch.wait.max.ms"] = "10"; // its fetches never wake early
   properties promised{
       {"group.id", config.group},

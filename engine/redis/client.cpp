@@ -27,7 +27,8 @@ constexpr milliseconds first_backoff{50};
 constexpr milliseconds last_backoff{2000};
 
 struct job {
-  std::vector<command> commands;
+  std::string text; ///< the commands, as they are written
+  std::size_t replies = 0;
   client::callback done;
   std::optional<error> refused;
 };
@@ -58,16 +59,16 @@ public:
     while (!jobs.empty() && out_.size() < exchange_bytes) {
       auto next = std::move(jobs.front());
       jobs.pop_front();
-      const auto before = out_.size();
-      if (!next.refused && !format(next.commands)) {
-        out_.resize(before);
-        next.refused = error{errc::usage, "redis: a command without words, or too large to format"};
-      }
       if (next.refused) {
         next.done(*next.refused);
-      } else if (next.commands.empty()) {
+      } else if (next.replies == 0) {
         next.done(client::replies{});
       } else {
+        if (out_.empty() && next.text.size() > out_.capacity())
+          out_.swap(next.text);
+        else
+          out_.append(next.text);
+        std::string{}.swap(next.text);
         now.push_back(std::move(next));
         ends.push_back(out_.size());
       }
@@ -86,11 +87,6 @@ public:
   }
 
 private:
-  bool format(const std::vector<command>& commands) {
-    return std::all_of(commands.begin(), commands.end(),
-                       [this](const command& c) { return !c.empty() && append(out_, c); });
-  }
-
   void drop() {
     stream_.reset();
     reader_.reset();
@@ -120,21 +116,22 @@ private:
   /// What a server has against us (a password, LOADING, too many clients) is known before work is written.
   std::optional<error> greet(steady_time deadline) {
     std::optional<error> refusal;
-    std::deque<job> hello(1);
-    auto& commands = hello.front().commands;
+    std::vector<command> commands;
     if (!to_.user.empty())
       commands.push_back({"AUTH", to_.user, to_.password});
     else if (!to_.password.empty())
       commands.push_back({"AUTH", to_.password});
     if (to_.database != 0) commands.push_back({"SELECT", std::to_string(to_.database)});
     commands.push_back({"PING"});
-    const auto names = commands;
+    std::deque<job> hello(1);
+    hello.front().replies = commands.size();
     hello.front().done = [&](const result<client::replies>& answer) {
       for (std::size_t i = 0; answer && i < answer->size() && !refusal; ++i)
-        refusal = refused(names[i].front(), (*answer)[i]);
+        refusal = refused(commands[i].front(), (*answer)[i]);
     };
     out_.clear();
-    (void)format(commands);
+    for (const auto& c : commands)
+      (void)append(out_, c);
     if (auto problem = exchange(hello, {out_.size()}, deadline)) return problem;
     if (refusal) return away(*refusal);
     if (!stream_) return away({errc::unavailable, to_.shown() + ": it sent more than it was asked for"});
@@ -206,7 +203,7 @@ private:
       if (!reader_->next(one)) return false;
       if (!one) return true;
       got.push_back(std::move(*one));
-      if (got.size() < jobs[turn].commands.size()) continue;
+      if (got.size() < jobs[turn].replies) continue;
       if (greeted_) up_ = true; // before anybody hears of it
       jobs[turn++].done(std::exchange(got, {}));
     }
@@ -246,6 +243,21 @@ struct client::impl {
   std::thread thread;
 
   impl(address a, milliseconds t) : to{std::move(a)}, timeout{t} {}
+
+  void put(job next) {
+    bool first = false;
+    {
+      const std::lock_guard lock{mutex};
+      if (queue.size() >= queue_bound) {
+        next.text.clear();
+        next.refused = error{errc::unavailable,
+                             to.shown() + ": " + std::to_string(queue_bound) + " batches wait already"};
+      }
+      first = queue.empty();
+      queue.push_back(std::move(next));
+    }
+    if (first) work.notify_one();
+  }
 
   void run() {
     // TLS writes without MSG_NOSIGNAL, and the process's other signals are not this thread's to take.
@@ -300,29 +312,34 @@ client::~client() {
     impl_->thread.join();
 }
 
-void client::send(std::vector<command> commands, callback done) {
-  job next{std::move(commands), std::move(done), std::nullopt};
-  const auto shared = impl_; // a callback may let go of this client before we are through
-  bool first = false;
-  {
-    const std::lock_guard lock{shared->mutex};
-    if (shared->queue.size() >= queue_bound) {
-      next.commands.clear();
-      next.refused = error{errc::unavailable,
-                           shared->to.shown() + ": " + std::to_string(queue_bound) + " batches wait already"};
-    }
-    first = shared->queue.empty();
-    shared->queue.push_back(std::move(next));
+void client::send(const std::vector<command>& commands, callback done) {
+  job next{{}, commands.size(), std::move(done), std::nullopt};
+  for (const auto& c : commands) {
+    if (!c.empty() && append(next.text, c)) continue;
+    next.text.clear();
+    next.refused = error{errc::usage, "redis: a command without words, or too large to format"};
+    break;
   }
-  if (first) shared->work.notify_one();
+  const auto shared = impl_; // a callback may let go of this client before we are through
+  shared->put(std::move(next));
 }
 
-result<client::replies> client::call(std::vector<command> commands) {
+void client::send(wire_command one, callback done) {
+  job next{{}, 1, std::move(done), std::nullopt};
+  if (one.whole())
+    next.text = std::move(one).take();
+  else
+    next.refused = error{errc::usage, "redis: a command with other words than were said"};
+  const auto shared = impl_;
+  shared->put(std::move(next));
+}
+
+result<client::replies> client::call(const std::vector<command>& commands) {
   if (impl_->thread.get_id() == std::this_thread::get_id())
     return error{errc::usage, "redis: call() from a callback would wait for itself; use send()"};
   auto answer = std::make_shared<std::promise<result<replies>>>();
   auto future = answer->get_future();
-  send(std::move(commands), [answer](result<replies> r) { answer->set_value(std::move(r)); });
+  send(commands, [answer](result<replies> r) { answer->set_value(std::move(r)); });
   return future.get();
 }
 
@@ -338,7 +355,8 @@ result<reply> only(result<client::replies> got) {
 } // namespace
 
 void client::ask(command one, std::function<void(result<reply>)> done) {
-  send({std::move(one)}, [done = std::move(done)](result<replies> got) { done(only(std::move(got))); });
+  send(std::vector<command>{std::move(one)},
+       [done = std::move(done)](result<replies> got) { done(only(std::move(got))); });
 }
 
 result<reply> client::ask(command one) {

@@ -2,6 +2,7 @@
 
 #include "engine/core/result.hpp"
 #include "engine/core/time.hpp"
+#include "engine/redis/wire_command.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -49,9 +50,11 @@ public:
   /// Sends the commands back to back and calls `done` once, on the client's thread, with a reply for each
   /// (failures of single commands among them). errc::unavailable: nothing was sent; errc::timeout: something
   /// was, and its effect is unknown. Fails fast while the server is away.
-  void send(std::vector<command> commands, callback done);
+  void send(const std::vector<command>& commands, callback done);
+  /// One command that is written already.
+  void send(wire_command one, callback done);
   /// The same, waiting: never on an actor's thread.
-  result<replies> call(std::vector<command> commands);
+  result<replies> call(const std::vector<command>& commands);
   /// One command; Redis's own refusal is errc::refused with its text.
   void ask(command one, std::function<void(result<reply>)> done);
   /// The same, waiting: never on an actor's thread.

@@ -7,7 +7,7 @@ namespace {
 constexpr std::int64_t far = 4'000'000'000;
 
 delta some() {
-  return {{{"views:/a", 2}, {"views:/b", 1}}, {{"m:1", "/a", 2, far}, {"m:1", "/b", 1, far}}};
+  return {{{"views:/a", 2}, {"views:/b", 1}}, {{"m:1", far, {{"/a", 2}, {"/b", 1}}}}};
 }
 
 } // namespace
@@ -123,8 +123,9 @@ TEST_F(StoreTest, sends_the_script_again_where_redis_forgot_it) {
 
 TEST_F(StoreTest, sums_a_key_that_is_given_twice) {
   ASSERT_TRUE(claim(0).ok());
-  EXPECT_EQ(flushed(0, 1, {{{"k", 1}, {"j", 5}, {"k", 2}}, {{"m", "x", 1, far}, {"m", "x", 2, far - 1}}}),
-            kind::applied);
+  EXPECT_EQ(
+      flushed(0, 1, {{{"k", 1}, {"j", 5}, {"k", 2}}, {{"m", far, {{"x", 1}}}, {"m", far - 1, {{"x", 2}}}}}),
+      kind::applied);
   EXPECT_EQ(text({"GET", "k"}), "3");
   EXPECT_EQ(text({"ZSCORE", "m", "x"}), "3");
   EXPECT_EQ(run({"EXPIRETIME", "m"}).integer, far);
@@ -134,9 +135,9 @@ TEST_F(StoreTest, keeps_no_minute_whose_time_has_passed) {
   ASSERT_TRUE(claim(0).ok());
   EXPECT_EQ(flushed(0, 1,
                     {{{"k", 1}},
-                     {{"old", "x", 1, 1000},
-                      {"older", "x", 1, -60'000'000'000},
-                      {"new", "x", 1, std::numeric_limits<std::int64_t>::max()}}}),
+                     {{"old", 1000, {{"x", 1}}},
+                      {"older", -60'000'000'000, {{"x", 1}}},
+                      {"new", std::numeric_limits<std::int64_t>::max(), {{"x", 1}}}}}),
             kind::applied);
   EXPECT_EQ(run({"EXISTS", "old", "older"}).integer, 0);
   EXPECT_EQ(run({"EXISTS", "new"}).integer, 1);
@@ -149,7 +150,7 @@ TEST_F(StoreTest, takes_ten_thousand_keys_at_once) {
   for (int i = 0; i < 10'000; ++i) {
     const auto n = std::to_string(i);
     d.totals.push_back({"views:" + n, i + 1});
-    d.minutes.push_back({"m:" + std::to_string(i % 60), n, i + 1, far});
+    d.minutes.push_back({"m:" + std::to_string(i % 60), far, {{n, i + 1}}});
   }
   ASSERT_EQ(flushed(0, 1, d), kind::applied);
   EXPECT_EQ(text({"GET", "views:9999"}), "10000");

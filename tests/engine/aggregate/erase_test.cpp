@@ -25,7 +25,7 @@ TEST_F(Erase, removes_what_the_spec_can_have_made_and_the_hash) {
   for (int i = 0; i < 5000; ++i)
     d.totals.push_back({"views:" + std::to_string(i), 1});
   for (int i = 10; i < 60; ++i)
-    d.minutes.push_back({"m:2026-01-31T23:" + std::to_string(i), "x", 1, 4'000'000'000});
+    d.minutes.push_back({"m:2026-01-31T23:" + std::to_string(i), 4'000'000'000, {{"x", 1}}});
   ASSERT_EQ(flushed(0, 1, d), kind::applied);
   run({"SET", "other:1", "1"});
   run({"RPUSH", "views:list", "1"});

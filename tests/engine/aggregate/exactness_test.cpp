@@ -27,7 +27,7 @@ struct log_of_events {
     delta d;
     for (const auto& [v, n] : counts) {
       d.totals.push_back({"views:" + std::to_string(v), n});
-      d.minutes.push_back({"m:" + std::to_string(v % 3), std::to_string(v), n, far});
+      d.minutes.push_back({"m:" + std::to_string(v % 3), far, {{std::to_string(v), n}}});
     }
     return d;
   }
@@ -63,8 +63,10 @@ protected:
     const auto expected = log.between(0, to);
     for (const auto& t : expected.totals)
       if (text({"GET", t.key}) != std::to_string(t.count)) found += t.key + " ";
-    for (const auto& m : expected.minutes)
-      if (text({"ZSCORE", m.key, m.member}) != std::to_string(m.count)) found += m.key + "/" + m.member + " ";
+    for (const auto& set : expected.minutes)
+      for (const auto& m : set.members)
+        if (text({"ZSCORE", set.key, m.member}) != std::to_string(m.count))
+          found += set.key + "/" + m.member + " ";
     return found;
   }
 
@@ -125,8 +127,9 @@ TEST_F(Exactness, rivals_at_the_same_time_apply_each_batch_once) {
       std::int64_t from = 0;
       while (from < log.end()) {
         const auto to = std::min(log.end(), from + 3 + n);
-        const auto r = waiting<flush_answer>(
-            [&](auto done) { other.flush(where, "L", from, to, log.between(from, to), std::move(done)); });
+        const auto r = waiting<flush_answer>([&](auto done) {
+          other.flush(where, "L", from, to, shared(log.between(from, to)), std::move(done));
+        });
         if (!r) return;
         from = r->what == kind::applied ? to : r->stored_position;
       }

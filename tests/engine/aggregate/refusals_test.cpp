@@ -13,7 +13,7 @@ delta many() {
   delta d;
   for (const auto* n : {"a", "b", "c", "d", "e"}) {
     d.totals.push_back({std::string{"views:"} + n, 7});
-    d.minutes.push_back({std::string{"m:"} + n, "x", 7, far});
+    d.minutes.push_back({std::string{"m:"} + n, far, {{"x", 7}}});
   }
   return d;
 }
@@ -80,9 +80,9 @@ TEST_F(Refusals, a_value_that_just_fits_is_added_to_exactly) {
 TEST_F(Refusals, keys_that_stand_in_each_others_way_are_refused) {
   ASSERT_TRUE(claim(0).ok());
   const auto before = everything();
-  EXPECT_EQ(flushed(0, 1, {{{"ok", 1}, {"same", 1}}, {{"same", "x", 1, far}}}), kind::refused);
+  EXPECT_EQ(flushed(0, 1, {{{"ok", 1}, {"same", 1}}, {{"same", far, {{"x", 1}}}}}), kind::refused);
   EXPECT_EQ(flushed(0, 1, {{{"ok", 1}, {key, 1}}, {}}), kind::refused);
-  EXPECT_EQ(flushed(0, 1, {{{"ok", 1}}, {{key, "x", 1, far}}}), kind::refused);
+  EXPECT_EQ(flushed(0, 1, {{{"ok", 1}}, {{key, far, {{"x", 1}}}}}), kind::refused);
   EXPECT_FALSE(flush(0, 1, {{{"ok", 0}}, {}}).ok());
   EXPECT_FALSE(flush(0, 1, {{{"ok", -1}}, {}}).ok());
   EXPECT_FALSE(flush(1, 0, {}).ok());
@@ -148,7 +148,8 @@ TEST_F(Refusals, a_user_who_may_not_write_changes_nothing) {
     const auto mine =
         redis::client::open(*redis::parse_url("redis://me:pw@127.0.0.1:" + std::to_string(server.port())));
     count_store other{mine, "shop", "page-views"};
-    const auto r = waiting<flush_answer>([&](auto done) { other.flush(where, "L", 0, 1, many(), done); });
+    const auto r =
+        waiting<flush_answer>([&](auto done) { other.flush(where, "L", 0, 1, shared(many()), done); });
     ASSERT_TRUE(r.ok()) << r.failure().detail;
     EXPECT_EQ(r->what, kind::refused) << missing;
     EXPECT_EQ(everything(), before) << missing;
@@ -160,7 +161,7 @@ TEST_F(Refusals, keys_of_different_slots_in_a_cluster_are_a_mistake_of_the_confi
   const auto c = redis::client::open(*redis::parse_url(node.url()));
   count_store other{c, "shop", "page-views"};
   const auto ask = [&](delta d) {
-    return waiting<flush_answer>([&](auto done) { other.flush(where, "L", 0, 1, d, done); });
+    return waiting<flush_answer>([&](auto done) { other.flush(where, "L", 0, 1, shared(d), done); });
   };
   const auto away = ask({{{"{shop:positions:page-views}:a", 1}}, {}});
   ASSERT_FALSE(away.ok());

@@ -17,10 +17,13 @@ class StoreTest : public testing::Test {
 protected:
   StoreTest() : client{redis::client::open(*redis::parse_url(server.url()), std::chrono::seconds{20})} {}
 
+  static std::shared_ptr<const delta> shared(delta counts) {
+    return std::make_shared<const delta>(std::move(counts));
+  }
   result<flush_answer> flush(std::int64_t from, std::int64_t to, delta counts,
                              const std::string& ledger = "L") {
     return waiting<flush_answer>(
-        [&](auto done) { store.flush(where, ledger, from, to, std::move(counts), std::move(done)); });
+        [&](auto done) { store.flush(where, ledger, from, to, shared(std::move(counts)), std::move(done)); });
   }
   kind flushed(std::int64_t from, std::int64_t to, delta counts, const std::string& ledger = "L") {
     const auto r = flush(from, to, std::move(counts), ledger);

@@ -30,8 +30,9 @@ std::map<std::string, std::int64_t> totals_of(const delta& d) {
 
 std::map<std::pair<std::string, std::string>, std::int64_t> minutes_of(const delta& d) {
   std::map<std::pair<std::string, std::string>, std::int64_t> out;
-  for (const auto& m : d.minutes)
-    EXPECT_TRUE(out.emplace(std::pair{m.key, m.member}, m.count).second);
+  for (const auto& set : d.minutes)
+    for (const auto& m : set.members)
+      EXPECT_TRUE(out.emplace(std::pair{set.key, m.member}, m.count).second);
   return out;
 }
 
@@ -49,8 +50,9 @@ TEST(Tally, counts_totals_and_minutes) {
   EXPECT_THAT(totals_of(d), ElementsAre(std::pair{"views:/a", 2}, std::pair{"views:/b", 1}));
   ASSERT_EQ(d.minutes.size(), 2U);
   EXPECT_EQ(d.minutes[0].key, "page-views:2026-01-31T23:59");
-  EXPECT_EQ(d.minutes[0].member, "/a");
-  EXPECT_EQ(d.minutes[0].count, 2);
+  ASSERT_EQ(d.minutes[0].members.size(), 1U);
+  EXPECT_EQ(d.minutes[0].members[0].member, "/a");
+  EXPECT_EQ(d.minutes[0].members[0].count, 2);
   EXPECT_EQ(d.minutes[0].expire_at, 1769903940 + 48 * 3600);
   EXPECT_EQ(d.minutes[1].key, "page-views:2026-02-01T00:00");
   EXPECT_TRUE(t.empty());
@@ -182,7 +184,11 @@ TEST(Tally, gives_each_key_once_even_without_a_placeholder) {
   (void)t.count(R"({"v":"b"})", 60'000);
   const auto d = t.take();
   EXPECT_THAT(totals_of(d), ElementsAre(std::pair{"all{minute}", 2}));
+  ASSERT_EQ(d.minutes.size(), 1U);
   EXPECT_EQ(d.minutes.front().key, "m{value}");
+  EXPECT_EQ(d.minutes.front().expire_at, 60 + 3600);
+  EXPECT_THAT(minutes_of(d), ElementsAre(std::pair{std::pair{"m{value}", "a"}, 1},
+                                         std::pair{std::pair{"m{value}", "b"}, 1}));
 }
 
 TEST(Tally, agrees_with_a_naive_count_over_random_events_and_flushes) {

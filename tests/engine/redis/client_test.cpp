@@ -1,4 +1,5 @@
 #include "engine/redis/client.hpp"
+#include "engine/redis/protocol.hpp"
 #include "tests/support/redis_server.hpp"
 
 #include <gmock/gmock.h>
@@ -21,6 +22,37 @@ std::shared_ptr<client> to(const std::string& url, milliseconds timeout = 10s) {
 }
 
 } // namespace
+
+TEST(WireCommand, is_written_as_hiredis_would) {
+  const std::vector<std::string> words{
+      "SET", "", std::string("a\0b\r\n", 5), std::string(100'000, 'x'), "7", "-9223372036854775808"};
+  wire_command written{words.size()};
+  for (std::size_t i = 0; i + 2 < words.size(); ++i)
+    written.add(words[i]);
+  written.add(std::int64_t{7});
+  EXPECT_FALSE(written.whole());
+  written.add(std::numeric_limits<std::int64_t>::min());
+  EXPECT_TRUE(written.whole());
+  std::string expected;
+  ASSERT_TRUE(append(expected, words));
+  EXPECT_EQ(std::move(written).take(), expected);
+}
+
+TEST(WireCommand, with_other_words_than_were_said_is_not_sent) {
+  const redis_server server;
+  const auto c = to(server.url());
+  for (const auto n : {2U, 4U}) {
+    wire_command wrong{n};
+    for (const auto* word : {"SET", "k", "v"})
+      wrong.add(std::string_view{word});
+    std::promise<result<client::replies>> answer;
+    c->send(std::move(wrong), [&](auto r) { answer.set_value(std::move(r)); });
+    const auto got = answer.get_future().get();
+    ASSERT_FALSE(got.ok()) << n;
+    EXPECT_EQ(got.failure().code, errc::usage);
+  }
+  EXPECT_EQ(c->ask({"EXISTS", "k"})->integer, 0);
+}
 
 TEST(RedisClient, answers_each_command_of_a_batch_in_order) {
   const redis_server server;
