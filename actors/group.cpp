@@ -10,6 +10,8 @@ namespace troupe::actors {
 namespace {
 
 constexpr milliseconds ask_timeout{5000};
+/// Of an actor whose partitions have a queue each: as many as are handled while the next ones come.
+constexpr std::size_t prefetched_messages = 24'000;
 
 std::string replay_suffix(const std::string& actor) {
   return "." + actor + ".replay";
@@ -119,11 +121,13 @@ void open_consumer(const group_seat& seat) {
       }
     }
     make_dlq_topics(seat, *known, sources);
-    // The budget is the actor's; librdkafka counts it per queue that is read.
-    wanted.prefetch_bytes =
-        seat.joint ? seat.prefetch_bytes
-                   : std::clamp(seat.prefetch_bytes / static_cast<std::size_t>(std::max(1, partitions)),
-                                std::size_t{256} << 10, std::size_t{8} << 20);
+    wanted.prefetch_bytes = seat.prefetch_bytes;
+    if (!seat.joint) { // the budget is the actor's; librdkafka counts it per queue that is read
+      const auto queues = static_cast<std::size_t>(std::max(1, partitions));
+      wanted.prefetch_bytes =
+          std::clamp(seat.prefetch_bytes / queues, std::size_t{256} << 10, std::size_t{8} << 20);
+      wanted.prefetch_messages = std::max(prefetched_messages / queues, std::size_t{256});
+    }
     auto opened = kafka::consumer::open(std::move(wanted), events_to(seat));
     if (!opened) return answer(nullptr, opened.failure());
     answer(*opened, std::nullopt);

@@ -75,7 +75,8 @@ rd_kafka_t* open_producer(properties further) {
                                    {"partitioner", "murmur2_random"}},
                                   further);
   rd_kafka_conf_set_dr_msg_cb(conf, [](rd_kafka_t*, const rd_kafka_message_t* m, void*) {
-    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) ++undelivered;
+    // Without an offset the broker has called it a copy, perhaps of what it never got.
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR || m->offset < 0) ++undelivered;
   });
   return client_of(RD_KAFKA_PRODUCER, conf);
 }

@@ -88,5 +88,4 @@ TARGETS = (
     *(Target("S", f"{which}: {what}, ms", figure(which, what), at_most=1000, digits=0)
       for which in ("troupe, a pool", "troupe, an aggregate") for what in ("start", "stop")),
     Target("T", "watched: orders/s, of those without", ratio("watched", "not watched", "rate"), at_least=0.98, digits=3),
-    Target("T", "watched: CPU, of that without", ratio("watched", "not watched", "cpu"), at_most=1.02, digits=3),
 )

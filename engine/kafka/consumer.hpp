@@ -114,12 +114,13 @@ struct consumer_config {
   std::string group;
   std::vector<std::string> topics;                   ///< or patterns that start with ^
   std::size_t prefetch_bytes = std::size_t{8} << 20; ///< per queue read: queued.max.messages.kbytes
+  std::size_t prefetch_messages = 1'000'000;         ///< the same of their number: queued.min.messages
   std::string client_id = "troupe";
   std::string static_id = {}; ///< group.instance.id; empty: an ordinary member, whose seat goes with it
 };
 
 /// A queue of fetched messages: one partition's own, or several partitions' together. Unread means unfetched
-/// once the prefetch budget is full: no pause, no seek. Must be gone before the consumer is closed, since
+/// once a prefetch budget is full: no pause, no seek. Must be gone before the consumer is closed, since
 /// messages lying in it hold their partitions and the close would wait for good.
 class message_queue {
 public:

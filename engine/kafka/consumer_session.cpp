@@ -80,10 +80,14 @@ result<void> consumer_session::start() {
   stops_when_full_ = !scope_of("fetch.queue.backoff.ms");
   auto conf = make_consumer_conf(config_);
   if (!conf) return conf.failure();
-  std::array<char, 32> held{}; // the users' own setting wins
-  std::size_t held_size = held.size();
-  rd_kafka_conf_get(conf->get(), "queued.max.messages.kbytes", held.data(), &held_size);
-  prefetch_bytes_ = std::strtoull(held.data(), nullptr, 10) * 1024;
+  const auto set = [&](const char* property) {
+    std::array<char, 32> text{};
+    auto size = text.size();
+    rd_kafka_conf_get(conf->get(), property, text.data(), &size);
+    return std::strtoull(text.data(), nullptr, 10);
+  };
+  prefetch_bytes_ = set("queued.max.messages.kbytes") * 1024;
+  prefetch_messages_ = set("queued.min.messages");
   rd_kafka_conf_set_events(conf->get(), RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT |
                                             RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG | RD_KAFKA_EVENT_FETCH);
 
@@ -201,10 +205,14 @@ void consumer_session::watch_level(queue_slot& slot, std::size_t got) {
   std::size_t sampled = 0, bytes = 0;
   for (std::size_t i = 0; i < got; i += 1 + got / 8, ++sampled)
     bytes += slot.scratch[i]->len;
-  const auto left = rd_kafka_queue_length(slot.reads()) * (bytes / sampled);
-  if (left >= prefetch_bytes_ - prefetch_bytes_ / 8) {
-    slot.was_full = true;
-  } else if (slot.was_full && left < prefetch_bytes_ / 2) {
+  const auto each = bytes / sampled, left = rd_kafka_queue_length(slot.reads());
+  const auto fill = [&](std::size_t messages) {
+    return std::max(static_cast<double>(messages) / static_cast<double>(prefetch_messages_),
+                    static_cast<double>(messages * each) / static_cast<double>(prefetch_bytes_));
+  };
+  // Before it was read: a few large messages are a full queue, and one reading takes them all.
+  if (fill(left + got) >= 0.875) slot.was_full = true;
+  if (slot.was_full && fill(left) < 0.5) {
     slot.was_full = false;
     wake_fetching(slot);
   }

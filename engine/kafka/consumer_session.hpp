@@ -123,7 +123,7 @@ private:
 
   std::atomic<std::uint64_t> applied_{0}; // assignments in effect
   std::atomic<bool> resuming_{false};
-  std::size_t prefetch_bytes_ = 0;
+  std::size_t prefetch_bytes_ = 0, prefetch_messages_ = 0; // as the users' own settings have them
   bool stops_when_full_ = false; // for a second, whatever is read meanwhile: librdkafka before 2.2
 
   // Of the session's own thread alone.

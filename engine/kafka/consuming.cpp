@@ -31,8 +31,9 @@ result<conf_ptr> make_consumer_conf(const consumer_config& config) {
       {"client.id", config.client_id},
       {"session.timeout.ms", to.embedded ? "3000" : "6000"},
       {"heartbeat.interval.ms", to.embedded ? "500" : "2000"},
-      // By count a full queue backs off a whole second on 2.0.2; bytes alone bound it.
-      {"queued.min.messages", "1000000"},
+      // Either of both stops fetching: small messages take much more memory than their bytes.
+      {"queued.min.messages",
+       std::to_string(std::clamp<std::size_t>(config.prefetch_messages, 1, 10'000'000))},
       {"queued.max.messages.kbytes", std::to_string(kbytes)},
       {"fetch.queue.backoff.ms", "2"}, // from 2.2 on; see consumer_session::resume_fetching
       {"allow.auto.create.topics", "false"},

@@ -30,6 +30,7 @@ struct client {
   /// What is under way, so that each report is called once even if librdkafka never says a word.
   struct waiting {
     producer::report done;
+    std::uint32_t known = 0; ///< how many partitions knew this client when it was handed over
     std::list<waiting>::iterator self;
   };
 
@@ -39,6 +40,10 @@ struct client {
   std::map<std::string, topic_ptr, std::less<>> topics;
   std::mutex mutex;
   std::list<waiting> under_way;
+  using partition = std::pair<const rd_kafka_topic_t*, std::int32_t>;
+  std::atomic<std::uint32_t> partitions_known{0};
+  std::map<partition, std::uint32_t> known_as; ///< the how-manieth; of the producer's thread alone
+  partition last_known;
 
   rd_kafka_topic_t* topic(const std::string& name) {
     {
@@ -51,11 +56,28 @@ struct client {
     return made.get();
   }
 
-  producer::report settle(waiting* one) {
+  waiting settle(waiting* one) {
     const std::lock_guard lock{mutex};
-    auto done = std::move(one->done);
-    under_way.erase(one->self);
-    return done;
+    auto ended = std::move(*one);
+    under_way.erase(ended.self);
+    return ended;
+  }
+
+  /// Whether an event that is reported as delivered was written. A broker that calls it a copy is reported as
+  /// success without an offset. It is right where the partition had taken an event of this client before. But
+  /// the first sequence number that a partition sees of a client may be any: where it had no leader for the
+  /// first events and got one before a later event came, it begins with that, and takes the first ones, sent
+  /// again, for copies, though it has none of them.
+  bool is_written(const rd_kafka_message_t& m, std::uint32_t known_before) {
+    const partition where{m.rkt, m.partition};
+    if (m.offset < 0) {
+      const auto at = known_as.find(where);
+      return at != known_as.end() && at->second <= known_before;
+    }
+    if (where == last_known) return true;
+    last_known = where;
+    if (known_as.try_emplace(where, partitions_known + 1).second) ++partitions_known;
+    return true;
   }
 };
 
@@ -182,9 +204,13 @@ void producer::impl::handle(client& from, rd_kafka_event_t* event) {
   switch (rd_kafka_event_type(event)) {
   case RD_KAFKA_EVENT_DR:
     while (const auto* message = rd_kafka_event_message_next(event)) {
-      const auto done = from.settle(static_cast<client::waiting*>(message->_private));
+      const auto [done, known, _] = from.settle(static_cast<client::waiting*>(message->_private));
       if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && try_alone(*message, done)) continue;
-      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && !from.is_written(*message, known))
+        call(done, error{errc::timeout, std::string{"publishing to "} + rd_kafka_topic_name(message->rkt) +
+                                            ": the broker takes it for a copy of what it never got; "
+                                            "whether it was written is not known"});
+      else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
         call(done, delivery{message->partition, message->offset});
       else
         call(done,
@@ -306,7 +332,7 @@ void producer::produce(const outgoing& event, report done) {
       client::waiting* waiting = nullptr;
       {
         const std::lock_guard guard{to.mutex};
-        to.under_way.push_front({std::move(done), {}});
+        to.under_way.push_front({std::move(done), to.partitions_known, {}});
         waiting = &to.under_way.front();
         waiting->self = to.under_way.begin();
       }
@@ -314,7 +340,7 @@ void producer::produce(const outgoing& event, report done) {
       const auto failed = hand_over(to.handle.get(), topic, event, waiting);
       if (!failed) return;
       code = rd_kafka_error_code(failed.get());
-      done = to.settle(waiting);
+      done = to.settle(waiting).done;
     }
   }
 

@@ -86,7 +86,13 @@ std::optional<error> transactional_client::why_given_up() {
 }
 
 void transactional_client::delivered(const rd_kafka_message_t& report) {
-  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) return;
+  if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    // "A copy" may be said of what the partition never got (see producer.cpp): all of it is tried again.
+    if (report.offset < 0)
+      note_failure(reinterpret_cast<std::size_t>(report._private), rd_kafka_topic_name(report.rkt),
+                   RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
+    return;
+  }
   if (report.err == RD_KAFKA_RESP_ERR__PURGE_QUEUE || report.err == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT) {
     purged = true;
     return;

@@ -170,6 +170,27 @@ TEST_F(Publishing, refuses_what_the_broker_refuses) {
   EXPECT_EQ(told.all[0].failure().code, errc::refused);
 }
 
+TEST_F(Publishing, does_not_take_for_written_what_the_broker_calls_a_copy_of_what_it_never_got) {
+  broker.create("orders", 1);
+  auto sender = open({.connection = to, .trouble = {}, .log = {}});
+  outcomes told;
+  // The partition has taken nothing of this client yet.
+  broker.spoil(produce_request, RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
+  sender->produce(keyed("k"), told.report());
+  ASSERT_TRUE(told.come(1));
+  ASSERT_FALSE(told.all[0]);
+  EXPECT_EQ(told.all[0].failure().code, errc::timeout);
+  EXPECT_NE(told.all[0].failure().detail.find("orders"), std::string::npos);
+  sender->produce(keyed("k"), told.report());
+  ASSERT_TRUE(told.come(2));
+  ASSERT_TRUE(told.all[1]) << told.all[1].failure().detail;
+  // Now it has: a copy is one whose first answer was lost.
+  broker.spoil(produce_request, RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
+  sender->produce(keyed("k"), told.report());
+  ASSERT_TRUE(told.come(3));
+  EXPECT_TRUE(told.all[2]) << told.all[2].failure().detail;
+}
+
 TEST_F(Publishing, goes_on_with_a_new_client_when_the_idempotent_one_failed_for_good) {
   broker.create("orders", 1);
   signalled fatal;

@@ -105,6 +105,14 @@ TEST_F(Transactions, need_no_trial_where_there_is_one_topic) {
   EXPECT_EQ(run({{"b"}}).what, kind::committed);
 }
 
+TEST_F(Transactions, are_aborted_where_the_broker_calls_an_event_a_copy) {
+  broker.spoil(produce, RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER);
+  const auto outcome = run({{"a"}});
+  EXPECT_EQ(outcome.what, kind::aborted) << outcome.why.detail;
+  EXPECT_THAT(outcome.why.detail, HasSubstr("publishing to a: "));
+  EXPECT_EQ(run({{"a"}}).what, kind::committed);
+}
+
 TEST_F(Transactions, name_an_input_whose_event_alone_is_refused) {
   broker.spoil(produce, RD_KAFKA_RESP_ERR_INVALID_RECORD); // of the batch
   broker.spoil(produce, RD_KAFKA_RESP_ERR_INVALID_RECORD); // of the event alone
