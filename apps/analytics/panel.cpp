@@ -1,8 +1,8 @@
 #include "apps/analytics/panel.hpp"
 
+#include "apps/analytics/minutes.hpp"
 #include "apps/analytics/top.hpp"
 #include "apps/dashboard/panel_parts.hpp"
-#include "engine/aggregate/event_time.hpp"
 #include "engine/aggregate/template_key.hpp"
 
 #include <algorithm>
@@ -13,7 +13,6 @@ namespace {
 
 using nlohmann::json;
 using troupe::result;
-using troupe::aggregate::minute;
 using troupe::redis::command;
 namespace config = troupe::config;
 namespace dashboard = troupe::dashboard;
@@ -22,14 +21,16 @@ constexpr int visitor_minutes = 5, curve_minutes = 60, day_minutes = 24 * 60;
 
 /// What the config counts by the minute, as far as it does.
 struct counted {
-  minute_key pages, types, searches;
+  minute_sets pages, types, searches;
   bool sessions = false;
 };
 
-minute_key key_of(const config::aggregate_actor& a) {
-  return [into = troupe::aggregate::template_key{a.per_minute->into, "{minute}"}](minute m) {
-    return into.with(troupe::aggregate::shown(m));
-  };
+minute_sets sets_of(const config::per_minute& p) {
+  return {p.into,
+          [into = troupe::aggregate::template_key{p.into, "{minute}"}](minute m) {
+            return into.with(troupe::aggregate::shown(m));
+          },
+          std::chrono::floor<std::chrono::minutes>(p.keep).count()};
 }
 
 bool asks_for(const config::aggregate_actor& a, const std::string& type) {
@@ -41,9 +42,9 @@ counted counted_by(const config::settings& s) {
   all.sessions = dashboard::worker_with(s, "analytics.session_seen") != nullptr;
   for (const auto& actor : s.actors) {
     if (const auto* a = std::get_if<config::aggregate_actor>(&actor.kind); a && a->per_minute) {
-      if (asks_for(*a, "page_view")) all.pages = key_of(*a);
-      if (asks_for(*a, "search")) all.searches = key_of(*a);
-      if (a->where.empty() && a->count_by == "/type") all.types = key_of(*a);
+      if (asks_for(*a, "page_view")) all.pages = sets_of(*a->per_minute);
+      if (asks_for(*a, "search")) all.searches = sets_of(*a->per_minute);
+      if (a->where.empty() && a->count_by == "/type") all.types = sets_of(*a->per_minute);
     }
   }
   return all;
@@ -77,24 +78,46 @@ private:
   std::vector<use> uses_;
 };
 
-json tops(std::string title, const std::string& what,
-          const std::vector<std::pair<std::string, std::int64_t>>& all, std::string empty,
-          std::string note = {}) {
+json tops(std::string title, const std::string& what, const std::vector<ranked>& all, std::string empty) {
   std::vector<dashboard::cells> rows;
-  for (const auto& [name, n] : all)
-    rows.push_back({name, static_cast<double>(n) / static_cast<double>(all.front().second), n});
+  for (const auto& r : all)
+    rows.push_back({r.name, static_cast<double>(r.count) / static_cast<double>(all.front().count), r.count});
   return dashboard::table(std::move(title), {{what, "text"}, {"", "bar"}, {"Events", "count"}},
-                          std::move(rows), std::move(empty), std::move(note));
+                          std::move(rows), std::move(empty));
 }
+
+/// By which share it is more or less than before.
+json change_of(const ranked& r) {
+  if (!r.before) return nullptr;
+  if (*r.before == 0) return "new";
+  return (static_cast<double>(r.count) - *r.before) / *r.before;
+}
+
+json top_pages(const std::string& of, const std::vector<ranked>& all, const std::string& note = {}) {
+  auto table = tops("Top pages, last " + of, "Page", all, "No page was viewed.");
+  table["columns"].push_back({{"label", "Change"}, {"type", "change"}});
+  for (std::size_t i = 0; i < all.size(); ++i)
+    table["rows"][i].push_back(change_of(all[i]));
+  if (!note.empty()) table["note"] = note;
+  return table;
+}
+
+/// What is known from one reading to the next.
+struct memory {
+  int hours = 24; ///< in the sum of the day
+  first_minutes first;
+};
 
 /// The panel while it is read: what it asks fills it in.
 struct page {
   page(const config::settings& s, std::int64_t ms)
-      : now{ms / 60'000}, prefix{"tr:{" + s.app + "}:live:"}, of{counted_by(s)} {}
+      : now_ms{ms}, now{ms / 60'000}, prefix{"tr:{" + s.app + "}:live:"}, of{counted_by(s)} {}
 
+  std::int64_t now_ms;
   minute now;
   std::string prefix;
   counted of;
+  std::optional<minute> pages_since; ///< the first minute that was counted
   std::optional<std::int64_t> visitors, last_minute, today;
   std::vector<std::int64_t> per_minute;
   std::map<std::string, json> tables; ///< by where they stand
@@ -113,7 +136,7 @@ struct page {
     const auto minutes = std::max<minute>(since_midnight, curve_minutes + 1);
     command sum{"EVAL", views, std::to_string(minutes)};
     for (minute ago = 0; ago < minutes; ++ago)
-      sum.push_back(of.types(now - ago));
+      sum.push_back(of.types.key(now - ago));
     all.ask(std::move(sum), [this, since_midnight](const auto& list) {
       std::vector<std::int64_t> newest_first;
       for (const auto& n : list.items)
@@ -127,17 +150,26 @@ struct page {
     });
   }
 
-  void ask_top_of(reading& all, const std::string& place, const minute_key& key, int minutes, int kept_s,
-                  std::string title, std::string what, std::string empty) {
-    if (!key) return;
-    all.ask(ask_top(prefix + place, kept_s, now, minutes, key),
-            [this, place, title = std::move(title), what = std::move(what), empty = std::move(empty)](
-                const auto& got) { tables[place] = tops(title, what, read_top(got), empty); });
+  void ask_pages(reading& all, const std::string& place, int minutes, int kept_s) {
+    if (!of.pages) return;
+    all.ask(ask_top(prefix + place, kept_s, now_ms, minutes, of.pages, pages_since),
+            [this, place, minutes](const auto& got) {
+              tables[place] = top_pages(std::to_string(minutes) + " minutes", read_top(got));
+            });
   }
 
-  void show_day(const std::vector<std::pair<std::string, std::int64_t>>& all, int hours) {
-    tables["c:day"] = tops("Top pages, last 24 hours", "Page", all, "No page was viewed.",
-                           hours < 24 ? "of the last " + std::to_string(hours) + " hours so far" : "");
+  void ask_hour(reading& all, const std::string& place, const minute_sets& sets, int kept_s,
+                const std::string& title, const std::string& what, const std::string& empty) {
+    if (!sets) return;
+    all.ask(ask_top(prefix + place, kept_s, now_ms, 60, sets, {}),
+            [this, place, title, what, empty](const auto& got) {
+              tables[place] = tops(title + ", last 60 minutes", what, read_top(got), empty);
+            });
+  }
+
+  void show_day(const std::vector<ranked>& all, int hours) {
+    tables["c:day"] = top_pages(
+        "24 hours", all, hours < 24 ? "of the last " + std::to_string(hours) + " hours so far" : "");
   }
 
   /// `hours`: how many the sum held when it was made.
@@ -150,24 +182,25 @@ struct page {
     });
     if (auto done = all.carry_out(redis); !done) return done;
     if (!gone) return {};
-    auto made = day.refresh(redis, now);
+    auto made = day.refresh(redis, now_ms, pages_since);
     if (!made) return made.failure();
     hours = made->hours;
     show_day(made->top, hours);
     return {};
   }
 
-  result<json> read(troupe::redis::client& redis, int& hours) {
+  result<json> read(troupe::redis::client& redis, memory& kept) {
+    const auto first_page = kept.first.of(of.pages, redis, prefix + "first:", now);
+    if (!first_page) return first_page.failure();
+    pages_since = *first_page;
     reading all;
     ask_visitors(all);
     ask_views(all);
-    const std::string no_page = "No page was viewed.";
-    ask_top_of(all, "a:5m", of.pages, 5, 1, "Top pages, last 5 minutes", "Page", no_page);
-    ask_top_of(all, "b:30m", of.pages, 30, 10, "Top pages, last 30 minutes", "Page", no_page);
-    ask_top_of(all, "d:types", of.types, 60, 5, "Events by type, last 60 minutes", "Type", "No event came.");
-    ask_top_of(all, "e:searches", of.searches, 60, 10, "Searches, last 60 minutes", "Term",
-               "Nothing was searched for.");
-    if (auto done = of.pages ? ask_day(redis, all, hours) : all.carry_out(redis); !done)
+    ask_pages(all, "a:5m", 5, 1);
+    ask_pages(all, "b:30m", 30, 10);
+    ask_hour(all, "d:types", of.types, 5, "Events by type", "Type", "No event came.");
+    ask_hour(all, "e:searches", of.searches, 10, "Searches", "Term", "Nothing was searched for.");
+    if (auto done = of.pages ? ask_day(redis, all, kept.hours) : all.carry_out(redis); !done)
       return done.failure();
     json shown{{"title", "Live"}, {"tables", json::array()}, {"series", json::array()}};
     shown["tiles"] = {dashboard::tile("Visitors, last 5 minutes", "count", visitors),
@@ -190,9 +223,9 @@ dashboard::panel live_panel() {
             const auto of = counted_by(s);
             return of.pages || of.types;
           },
-          [hours = 24](troupe::redis::client& redis, const config::settings& s,
-                       std::int64_t now_ms) mutable -> result<json> {
-            auto shown = page{s, now_ms}.read(redis, hours);
+          [kept = memory{}](troupe::redis::client& redis, const config::settings& s,
+                            std::int64_t now_ms) mutable -> result<json> {
+            auto shown = page{s, now_ms}.read(redis, kept);
             if (shown) (*shown)["at"] = now_ms;
             return shown;
           }};

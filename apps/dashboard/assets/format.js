@@ -61,6 +61,13 @@ export function ratio(value) {
   return `${percent === 0 || percent >= 9.95 ? fixed(percent, 0) : fixed(percent, 1)}%`
 }
 
+/** Against an earlier time: +25%, −8%, 0%, or a word such as new. */
+export function change(value) {
+  if (typeof value !== 'number') return value ?? unknown
+  const percent = Math.round(value * 100)
+  return `${percent > 0 ? '+' : percent < 0 ? '−' : ''}${grouped.format(Math.abs(percent))}%`
+}
+
 /** 94 MiB */
 export function bytes(n) {
   if (!known(n)) return unknown
@@ -101,6 +108,6 @@ export function pretty(text) {
 }
 
 export const formats = {
-  count, ratio, text: (value) => known(value) ? String(value) : unknown,
+  count, ratio, change, text: (value) => known(value) ? String(value) : unknown,
   money_cents: money, seconds: (value) => latency(value),
 }

@@ -28,7 +28,7 @@ const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1)
 /** Whole ones were counted; means of several are not whole. */
 const figureOf = (value) => Number.isInteger(value) ? count(value) : rate(value)
 
-const numeric = new Set(['count', 'money_cents', 'ms_ago', 'seconds', 'ratio'])
+const numeric = new Set(['count', 'money_cents', 'ms_ago', 'seconds', 'ratio', 'change'])
 const states = { ok: 'done', wait: 'waiting', fail: 'failed', none: 'not yet' }
 const tones = { ok: 'ok', wait: 'wait', fail: 'bad', none: 'none' }
 
