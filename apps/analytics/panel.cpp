@@ -6,7 +6,7 @@
 #include "engine/aggregate/template_key.hpp"
 
 #include <algorithm>
-#include <numeric>
+#include <chrono>
 
 namespace analytics {
 namespace {
@@ -50,10 +50,10 @@ counted counted_by(const config::settings& s) {
   return all;
 }
 
-// The views of each minute. KEYS: the minutes' events by type.
+// The views of each minute, nil where there were none. KEYS: the minutes' events by type.
 constexpr const char* views = R"lua(
 local all = {}
-for i = 1, #KEYS do all[i] = redis.call('ZSCORE', KEYS[i], 'page_view') or '0' end
+for i = 1, #KEYS do all[i] = redis.call('ZSCORE', KEYS[i], 'page_view') end
 return all
 )lua";
 
@@ -117,9 +117,9 @@ struct page {
   minute now;
   std::string prefix;
   counted of;
-  std::optional<minute> pages_since; ///< the first minute that was counted
+  std::optional<minute> pages_since, types_since; ///< the first minute that was counted
   std::optional<std::int64_t> visitors, last_minute, today;
-  std::vector<std::int64_t> per_minute;
+  std::vector<std::optional<std::int64_t>> per_minute;
   std::map<std::string, json> tables; ///< by where they stand
 
   void ask_visitors(reading& all) {
@@ -138,14 +138,17 @@ struct page {
     for (minute ago = 0; ago < minutes; ++ago)
       sum.push_back(of.types.key(now - ago));
     all.ask(std::move(sum), [this, since_midnight](const auto& list) {
-      std::vector<std::int64_t> newest_first;
-      for (const auto& n : list.items)
-        newest_first.push_back(dashboard::count_in(n));
+      std::vector<std::optional<std::int64_t>> newest_first;
+      for (const auto& n : list.items) {
+        const auto at = now - static_cast<minute>(newest_first.size());
+        const bool known = dashboard::number_in(n) || (types_since && *types_since <= at);
+        newest_first.push_back(known ? std::optional{dashboard::count_in(n)} : std::nullopt);
+      }
       if (newest_first.size() <= curve_minutes) return;
+      for (minute ago = 0; ago < since_midnight; ++ago)
+        if (const auto n = newest_first[static_cast<std::size_t>(ago)]) today = today.value_or(0) + *n;
       last_minute = newest_first[1]; // the one that goes on is not whole
-      const auto begin = newest_first.begin();
-      today = std::accumulate(begin, begin + since_midnight, std::int64_t{0});
-      per_minute.assign(begin + 1, begin + 1 + curve_minutes);
+      per_minute.assign(newest_first.begin() + 1, newest_first.begin() + 1 + curve_minutes);
       std::reverse(per_minute.begin(), per_minute.end());
     });
   }
@@ -191,8 +194,11 @@ struct page {
 
   result<json> read(troupe::redis::client& redis, memory& kept) {
     const auto first_page = kept.first.of(of.pages, redis, prefix + "first:", now);
+    const auto first_type = kept.first.of(of.types, redis, prefix + "first:", now);
     if (!first_page) return first_page.failure();
+    if (!first_type) return first_type.failure();
     pages_since = *first_page;
+    types_since = *first_type;
     reading all;
     ask_visitors(all);
     ask_views(all);

@@ -28,11 +28,14 @@ nlohmann::json tile(std::string label, std::string type, const std::optional<T>&
   return one;
 }
 
-/// A curve: one value for each step of time.
+/// A curve: one value for each step of time, with a gap where none is known.
 template <class T>
 nlohmann::json curve(std::string label, std::int64_t from_ms, std::int64_t step_ms,
-                     const std::vector<T>& values) {
-  return {{"label", std::move(label)}, {"from", from_ms}, {"step_ms", step_ms}, {"values", values}};
+                     const std::vector<std::optional<T>>& values) {
+  auto all = nlohmann::json::array();
+  for (const auto& value : values)
+    all.push_back(value ? nlohmann::json(*value) : nlohmann::json(nullptr));
+  return {{"label", std::move(label)}, {"from", from_ms}, {"step_ms", step_ms}, {"values", std::move(all)}};
 }
 
 /// `columns`: label and type. `empty`: what stands there when there are no rows.

@@ -7,7 +7,7 @@
 
 #include <algorithm>
 #include <map>
-#include <numeric>
+#include <optional>
 
 namespace ecommerce {
 namespace {
@@ -66,21 +66,35 @@ json state_of(const std::string& step) {
           {"href", "/dlq/" + step.substr(0, topic_end) + "?letter=" + step.substr(topic_end + 1)}};
 }
 
+std::string minute_at(std::int64_t ms) {
+  return minute_of(troupe::rfc3339(ms));
+}
+
 struct minutes {
-  std::vector<std::int64_t> orders;
-  std::vector<double> revenue; ///< in whole units of the currency
-  std::int64_t cents = 0;
+  std::int64_t from_ms = 0;
+  std::vector<std::optional<std::int64_t>> orders; ///< none where it is not known
+  std::vector<std::optional<double>> revenue;      ///< in whole units of the currency
+  std::optional<std::int64_t> placed, cents;       ///< in all
 };
 
-minutes minutes_in(const troupe::redis::client::replies& got) {
+minutes minutes_in(const troupe::redis::client::replies& got, std::int64_t from_ms) {
   minutes all;
+  all.from_ms = from_ms;
+  const auto& since = got[minutes_shown];
   for (std::size_t i = 0; i < minutes_shown; ++i) {
-    const auto& pair = got[i].items;
-    if (pair.size() != 2) continue;
-    const auto cents = dashboard::count_in(pair[1]);
-    all.orders.push_back(dashboard::count_in(pair[0]));
-    all.revenue.push_back(static_cast<double>(cents) / 100);
-    all.cents += cents;
+    const auto& sums = got[i].items;
+    const bool counted = sums.size() == 2 && sums[0].kind != reply::type::nil;
+    const bool known = counted || (since.kind == reply::type::text &&
+                                   since.text <= minute_at(from_ms + static_cast<std::int64_t>(i) * 60'000));
+    all.orders.emplace_back();
+    all.revenue.emplace_back();
+    if (!known) continue;
+    const auto orders = counted ? dashboard::count_in(sums[0]) : 0;
+    const auto cents = counted ? dashboard::count_in(sums[1]) : 0;
+    all.orders.back() = orders;
+    all.revenue.back() = static_cast<double>(cents) / 100;
+    all.placed = all.placed.value_or(0) + orders;
+    all.cents = all.cents.value_or(0) + cents;
   }
   return all;
 }
@@ -126,15 +140,12 @@ void add_matrix(json& shown, const std::vector<order_seen>& orders,
                                              "localhost:8080/checkout -H 'X-Customer-ID: customer-1'"));
 }
 
-void add_minutes(json& shown, const minutes& m, std::int64_t from_ms) {
-  const auto placed = std::accumulate(m.orders.begin(), m.orders.end(), std::int64_t{0});
-  const auto last = m.orders.empty() ? std::nullopt : std::optional{m.orders.back()};
-  shown["tiles"].push_back(dashboard::tile("Orders, last whole minute", "count", last));
-  shown["tiles"].push_back(dashboard::tile("Orders, last 60 minutes", "count", std::optional{placed}));
-  shown["tiles"].push_back(
-      dashboard::tile("Revenue, last 60 minutes", "money_cents", std::optional{m.cents}));
-  shown["series"].push_back(dashboard::curve("Orders per minute", from_ms, 60'000, m.orders));
-  shown["series"].push_back(dashboard::curve("Revenue per minute", from_ms, 60'000, m.revenue));
+void add_minutes(json& shown, const minutes& m) {
+  shown["tiles"].push_back(dashboard::tile("Orders, last whole minute", "count", m.orders.back()));
+  shown["tiles"].push_back(dashboard::tile("Orders, last 60 minutes", "count", m.placed));
+  shown["tiles"].push_back(dashboard::tile("Revenue, last 60 minutes", "money_cents", m.cents));
+  shown["series"].push_back(dashboard::curve("Orders per minute", m.from_ms, 60'000, m.orders));
+  shown["series"].push_back(dashboard::curve("Revenue per minute", m.from_ms, 60'000, m.revenue));
 }
 
 result<json> read(troupe::redis::client& redis, const config::settings& s, std::int64_t now_ms) {
@@ -143,8 +154,8 @@ result<json> read(troupe::redis::client& redis, const config::settings& s, std::
   const auto from_ms = (now_ms / 60'000 - minutes_shown) * 60'000; // the minute that goes on is not whole
   std::vector<command> all;
   for (int i = 0; i < minutes_shown; ++i)
-    all.push_back(
-        {"HMGET", "orders:" + minute_of(troupe::rfc3339(from_ms + i * 60'000)), "orders", "revenue_cents"});
+    all.push_back({"HMGET", "orders:" + minute_at(from_ms + i * 60'000), "orders", "revenue_cents"});
+  all.push_back({"GET", counted_since_key});
   all.push_back({"EVAL", latest, "1", progress::latest_key, std::to_string(orders_shown)});
   const auto got = dashboard::ask_all(redis, std::move(all));
   if (!got) return got.failure();
@@ -153,7 +164,7 @@ result<json> read(troupe::redis::client& redis, const config::settings& s, std::
              {"tiles", json::array()},
              {"series", json::array()},
              {"tables", json::array()}};
-  if (revenue) add_minutes(shown, minutes_in(*got), from_ms);
+  if (revenue) add_minutes(shown, minutes_in(*got, from_ms));
   if (!follows) return shown;
   std::vector<std::string_view> steps;
   for (const auto step : progress::steps)

@@ -93,6 +93,29 @@ TEST_F(LivePanelTest, what_is_not_counted_is_not_shown_and_nothing_is_no_failure
   EXPECT_TRUE(rows_of(shown, "Top pages, last 24 hours").empty());
 }
 
+TEST_F(LivePanelTest, a_minute_without_views_is_0_and_one_before_counting_began_is_not_known) {
+  auto shown = read(live_panel());
+  EXPECT_EQ(shown["series"][0]["values"], json(std::vector<json>(60, nullptr)));
+  EXPECT_TRUE(value_of(shown, "Views, last whole minute").is_null());
+  EXPECT_TRUE(value_of(shown, "Views today (UTC)").is_null());
+
+  add("event-types", 30, "click", 1);
+  add("event-types", 10, "page_view", 4);
+  const auto counted = [&] {
+    shown = read(live_panel());
+    const auto& values = shown["series"][0]["values"];
+    EXPECT_TRUE(values[29].is_null()) << values;
+    EXPECT_EQ(values[30], 0);
+    EXPECT_EQ(values[50], 4);
+    EXPECT_EQ(values[59], 0);
+    EXPECT_EQ(value_of(shown, "Views, last whole minute"), 0);
+    EXPECT_EQ(value_of(shown, "Views today (UTC)"), 4);
+  };
+  counted();
+  redis({"DEL", "event-types:" + minute(30)}); // its time is over, and counting had begun all the same
+  counted();
+}
+
 TEST_F(LivePanelTest, adds_up_a_day_hour_by_hour_and_no_event_twice) {
   std::int64_t all = 0;
   for (int ago = 0; ago < 23 * 60; ago += 7) {

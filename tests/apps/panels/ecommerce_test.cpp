@@ -18,9 +18,9 @@ protected:
     around->redis = client;
     add_handlers(known);
   }
-  /// Has an event handled by the actor that follows orders.
+  /// Has an event handled by the actor that follows orders, or by another.
   void handle(const std::string& topic, const std::string& value, std::vector<troupe::header> headers = {},
-              std::int64_t at = troupe::wall_ms()) {
+              std::int64_t at = troupe::wall_ms(), const std::string& by = "ecommerce.note_progress") {
     troupe::record event;
     event.topic = std::make_shared<const std::string>(topic);
     event.partition = 1;
@@ -29,15 +29,19 @@ protected:
     event.value = value;
     event.headers = std::move(headers);
     troupe::context context{around, 1, std::chrono::steady_clock::now() + std::chrono::seconds{20}, nullptr};
-    const auto& handler = std::get<troupe::blocking_handler>(*known.find("ecommerce.note_progress"));
+    const auto& handler = std::get<troupe::blocking_handler>(*known.find(by));
     EXPECT_EQ(handler(event, context).kind, troupe::verdict::success);
   }
-  static std::string order(const std::string& id) {
+  void count(const std::string& id, const std::string& created_at) {
+    handle("order.placed", order(id, created_at), {}, noon, "ecommerce.record_revenue");
+  }
+  static std::string order(const std::string& id,
+                           const std::string& created_at = "2026-01-31T11:58:30.000Z") {
     return json{{"order_id", id},
                 {"customer_id", "c"},
                 {"items", {{{"product_id", "SKU-1"}, {"quantity", 1}, {"price", 10.5}}}},
                 {"total", 10.5},
-                {"created_at", "2026-01-31T11:58:30.000Z"}}
+                {"created_at", created_at}}
         .dump();
   }
   static std::string done(const std::string& id) { return json{{"order_id", id}}.dump(); }
@@ -122,6 +126,26 @@ TEST_F(OrdersPanelTest, sums_the_last_hour_of_whole_minutes) {
   EXPECT_EQ(value_of(shown, "Revenue, last 60 minutes"), 1300);
   EXPECT_EQ(shown["series"][0]["values"][0], 1);
   EXPECT_EQ(shown["series"][1]["values"][59], 12.5);
+}
+
+TEST_F(OrdersPanelTest, a_minute_without_orders_is_0_and_one_before_counting_began_is_not_known) {
+  auto shown = read(orders_panel());
+  EXPECT_TRUE(value_of(shown, "Orders, last whole minute").is_null());
+  EXPECT_TRUE(value_of(shown, "Revenue, last 60 minutes").is_null());
+  EXPECT_EQ(shown["series"][0]["values"], json(std::vector<json>(60, nullptr)));
+
+  count("later", "2026-01-31T11:40:10Z");
+  count("first", "2026-01-31T11:30:10Z"); // the topics' partitions are read side by side
+  count("later", "2026-01-31T11:40:10Z"); // comes again
+  shown = read(orders_panel());
+  for (const auto& curve : shown["series"]) {
+    EXPECT_TRUE(curve["values"][29].is_null()) << curve;
+    EXPECT_GT(curve["values"][30], 0) << curve;
+    EXPECT_EQ(curve["values"][31], 0) << curve;
+    EXPECT_EQ(curve["values"][59], 0) << curve;
+  }
+  EXPECT_EQ(value_of(shown, "Orders, last whole minute"), 0);
+  EXPECT_EQ(value_of(shown, "Orders, last 60 minutes"), 2);
 }
 
 } // namespace ecommerce
