@@ -20,12 +20,18 @@ using troupe::outcome;
 using troupe::result;
 
 // A device was last seen at its newest event, which also says its status. Whatever comes again, or late,
-// changes nothing.
+// changes nothing. A few that were not seen in the day before the event are forgotten: more than come new. It
+// is the event's own time that counts, so that an old one that is replayed makes room among older ones alone.
 // KEYS: seen, status, thresholds. ARGV: device, milliseconds since the epoch, status, late_ms, silent_ms.
 constexpr const char* update = R"lua(
 redis.call('ZADD', KEYS[1], 'GT', ARGV[2], ARGV[1])
 if tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1])) == tonumber(ARGV[2]) then
   redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+end
+local day_before = string.format('(%.0f', ARGV[2] - 86400000)
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', day_before, 'LIMIT', 0, 16)) do
+  redis.call('ZREM', KEYS[1], gone)
+  redis.call('HDEL', KEYS[2], gone)
 end
 local held = redis.call('HMGET', KEYS[3], 'late_ms', 'silent_ms')
 if held[1] ~= ARGV[4] or held[2] ~= ARGV[5] then
