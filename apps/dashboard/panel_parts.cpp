@@ -1,15 +1,49 @@
 #include "apps/dashboard/panel_parts.hpp"
 
+#include <cctype>
 #include <cmath>
 #include <cstdlib>
+#include <string_view>
 
 namespace troupe::dashboard {
+namespace {
 
-const config::worker_actor* worker_with(const config::settings& s, const std::string& handler) {
+/// Its actor, too, whose name the worker does not know.
+std::pair<const config::actor*, const config::worker_actor*> find(const config::settings& s,
+                                                                  const std::string& handler) {
   for (const auto& a : s.actors)
     if (const auto* w = std::get_if<config::worker_actor>(&a.kind))
-      if (const auto* h = std::get_if<config::named_handler>(&w->handler); h && h->name == handler) return w;
-  return nullptr;
+      if (const auto* h = std::get_if<config::named_handler>(&w->handler); h && h->name == handler)
+        return {&a, w};
+  return {};
+}
+
+/// As a part of a query.
+std::string encoded(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80 && (std::isalnum(byte) != 0 || c == '-' || c == '.' || c == '_'))
+      out += c;
+    else
+      (out += '%') += {digits[byte >> 4], digits[byte & 15]};
+  }
+  return out;
+}
+
+} // namespace
+
+const config::worker_actor* worker_with(const config::settings& s, const std::string& handler) {
+  return find(s, handler).second;
+}
+
+std::string letters_path(const config::settings& s, const std::string& handler, const std::string& key) {
+  const auto [actor, worker] = find(s, handler);
+  if (!worker || (worker->dlq.topic.empty() && worker->consume.is_pattern())) return {};
+  const auto topic = worker->dlq.topic.empty() ? config::default_dlq(worker->consume.topics.front(), actor->name)
+                                               : worker->dlq.topic;
+  return "/dlq/" + topic + "?where=" + encoded("key=" + key);
 }
 
 nlohmann::json table(std::string title, const std::vector<std::pair<std::string, std::string>>& columns,

@@ -16,10 +16,10 @@ namespace dashboard = troupe::dashboard;
 
 /// A stage that videos leave, and the one that they get to.
 struct step {
-  const char *from, *to, *word;
+  const char *from, *to, *word, *handler;
 };
-constexpr std::array steps{step{"uploaded", "transcoded", "Transcoding"},
-                           step{"transcoded", "ready", "Thumbnail"}};
+constexpr std::array steps{step{"uploaded", "transcoded", "Transcoding", "video.transcode"},
+                           step{"transcoded", "ready", "Thumbnail", "video.thumbnail"}};
 constexpr const char* most_shown = "20";
 
 // Of one step: how many wait; the median of how long the last ones took, in milliseconds; how many wait for
@@ -37,7 +37,13 @@ return {waiting, tostring(median), redis.call('ZCOUNT', KEYS[1], '-inf', limit),
         redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', limit, 'WITHSCORES', 'LIMIT', 0, ARGV[2])}
 )lua";
 
-result<json> read(troupe::redis::client& redis, const config::settings&, std::int64_t now_ms) {
+/// To the dead letters of a video: their key is its id. Whether there are any only Kafka knows.
+json letters_of(const config::settings& s, const step& at, const std::string& video) {
+  auto path = dashboard::letters_path(s, at.handler, video);
+  return path.empty() ? json(nullptr) : json{{"text", "dead letters"}, {"href", std::move(path)}};
+}
+
+result<json> read(troupe::redis::client& redis, const config::settings& settings, std::int64_t now_ms) {
   std::vector<command> all;
   for (const auto& s : steps)
     all.push_back({"EVAL", look, "2", std::string{"videos:stage:"} + s.from,
@@ -58,7 +64,8 @@ result<json> read(troupe::redis::client& redis, const config::settings&, std::in
         {steps[i].word, answer[0].integer, seconds, median ? json(answer[2].integer) : json(nullptr)});
     const auto& oldest = answer[3].items;
     for (std::size_t v = 0; v + 1 < oldest.size(); v += 2)
-      stuck.push_back({oldest[v].text, steps[i].word, dashboard::count_in(oldest[v + 1]), seconds});
+      stuck.push_back({oldest[v].text, steps[i].word, dashboard::count_in(oldest[v + 1]), seconds,
+                       letters_of(settings, steps[i], oldest[v].text)});
   }
   const auto count = [&](std::size_t i) { return std::optional{(*got)[i].items[0].integer}; };
   return json{
@@ -72,10 +79,14 @@ result<json> read(troupe::redis::client& redis, const config::settings&, std::in
        {dashboard::table("Steps",
                          {{"Step", "text"}, {"Waiting", "count"}, {"Median", "seconds"}, {"Stuck", "count"}},
                          std::move(stages), "", "the median of the last 200 videos of the last 24 hours"),
-        dashboard::table(
-            "Stuck", {{"Video", "text"}, {"In", "text"}, {"Since", "ms_ago"}, {"Median", "seconds"}},
-            std::move(stuck), "No video waits for more than three times the median of its step.",
-            "the 20 of each step that wait longest; what failed for good is among the dead letters")}}};
+        dashboard::table("Stuck",
+                         {{"Video", "text"},
+                          {"In", "text"},
+                          {"Since", "ms_ago"},
+                          {"Median", "seconds"},
+                          {"If it failed", "text"}},
+                         std::move(stuck), "No video waits for more than three times the median of its step.",
+                         "the 20 of each step that wait longest; what failed for good is among the dead letters")}}};
 }
 
 } // namespace

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import json
 import pathlib
 import threading
 
@@ -95,6 +96,25 @@ def test_addresses_name_pages(modules):
               "/dlq/x.dlq": ["letters", "x.dlq"], "/panels/live": ["panel", "live"], "/audit": ["audit", None],
               "/login": ["login", None], "/what": ["nowhere", None], "/dlq/a/b": ["nowhere", "a"]}
     assert {path: modules("router", route % path) for path in wanted} == wanted
+
+
+PANEL = """(async () => {
+  const { state } = await import('/assets/state.js')
+  const paths = %s
+  state.doc = { panels: { one: { tables: [{ title: 'Some', columns: [{ label: 'Text', type: 'text' }, { label: '', type: 'state' }],
+    rows: paths.map((href) => [{ text: 'there', href }, { state: 'fail', href }]) }] } } }
+  document.body.replaceChildren(...m.panelPage({ argument: 'one' }).content.filter(Boolean))
+  return [...document.querySelectorAll('tbody tr')].map((row) =>
+    [row.innerText.replace(/\\s+/g, ' ').trim(), [...row.querySelectorAll('a')].map((link) => link.getAttribute('href'))])
+})()"""
+
+
+def test_cells_of_a_panel_lead_to_pages_of_this_dashboard_and_nowhere_else(modules):
+    inside = ["/dlq/video.uploaded.transcode.dlq?where=key%3Dv-1", "/dlq/x.dlq?letter=1/17", "/"]
+    outside = ["https://example.com/", "//example.com/", "/\\example.com/", "/\t/example.com/", "javascript:alert(1)", "dlq", "", None]
+    rows = modules("page_panel", PANEL % json.dumps(inside + outside))
+    assert [links for _, links in rows] == [[path, path] for path in inside] + [[] for _ in outside]
+    assert {text for text, _ in rows[:3]} == {"there failed"}, "what it says stays"
 
 
 def test_words_alone_are_looked_for_in_the_error(modules):

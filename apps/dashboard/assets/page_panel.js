@@ -46,9 +46,12 @@ function rowsOf(one, at) {
 function cell(value, type) {
   if (type === 'ms_ago') return figure(value === null ? unknown : ago(value, serverNow()))
   if (type === 'bar') return bar(value ?? undefined)
+  if (type === 'text' && value?.text !== undefined) return linked(formatted(value.text, type), value.href)
   if (type !== 'state') return formatted(value, type)
   if (value === null) return figure(unknown)
   const { state: name, href } = typeof value === 'string' ? { state: value } : value
-  const shown = stateOf(tones[name] ?? 'none', h('span', { class: 'word' }, states[name] ?? name))
-  return href ? h('a', { href }, shown) : shown
+  return linked(stateOf(tones[name] ?? 'none', h('span', { class: 'word' }, states[name] ?? name)), href)
 }
+
+/** A panel leads to pages of this dashboard and nowhere else: //host would be another one. */
+const linked = (shown, href) => /^\/(?![/\\])[!-~]*$/.test(href ?? '') ? h('a', { href }, shown) : shown

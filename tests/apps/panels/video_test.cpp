@@ -15,6 +15,10 @@ class VideosPanelTest : public troupe::dashboard::PanelTest {
 protected:
   void SetUp() override {
     run_by("video.index");
+    run_by("video.transcode");
+    auto& transcode = std::get<troupe::config::worker_actor>(settings.actors.back().kind);
+    settings.actors.back().name = "transcode";
+    transcode.consume.topics = {"video.uploaded"};
     around->redis = client;
     add_handlers(known);
   }
@@ -60,7 +64,21 @@ TEST_F(VideosPanelTest, counts_stages_and_names_what_is_stuck) {
   EXPECT_EQ(value_of(shown, "Ready"), 3);
   EXPECT_EQ(value_of(shown, "Stuck"), 1);
   EXPECT_EQ(rows_of(shown, "Steps")[0], json::parse(R"(["Transcoding", 2, 4.0, 1])"));
-  EXPECT_EQ(rows_of(shown, "Stuck"), json::parse(R"([["stuck", "Transcoding", 1769860787999, 4.0]])"));
+  EXPECT_EQ(rows_of(shown, "Stuck"), json::parse(R"([["stuck", "Transcoding", 1769860787999, 4.0,
+    {"text": "dead letters", "href": "/dlq/video.uploaded.transcode.dlq?where=key%3Dstuck"}]])"));
+}
+
+TEST_F(VideosPanelTest, leads_to_the_letters_of_the_step_that_a_video_is_stuck_in) {
+  const std::string odd = "a b&c=\u00fc+%\"\\";
+  uploaded("done", noon - 90'000);
+  transcoded("done", noon - 80'000);
+  ready("done", noon - 79'000);
+  transcoded(odd, noon - 60'000);
+  EXPECT_TRUE(rows_of(read(videos_panel()), "Stuck")[0][4].is_null()) << "no thumbnail actor in this config";
+  run_by("video.thumbnail");
+  std::get<troupe::config::worker_actor>(settings.actors.back().kind).dlq.topic = "graves";
+  EXPECT_EQ(rows_of(read(videos_panel()), "Stuck")[0][4]["href"],
+            "/dlq/graves?where=key%3Da%20b%26c%3D%C3%BC%2B%25%22%5C");
 }
 
 TEST_F(VideosPanelTest, without_a_video_that_got_on_no_time_is_known) {
