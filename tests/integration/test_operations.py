@@ -12,6 +12,7 @@ from collections import Counter
 
 import pytest
 from support.effects import assert_keys_in_order, most_at_once
+from support.tmux import Tmux
 from support.waiting import eventually, pause, stays
 from support.working import QUICK_SESSION, pool, told
 
@@ -274,6 +275,37 @@ def test_top_is_drawn_on_a_terminal_resizes_and_q_ends_it(kafka, engines, redis_
         process.stderr.close()
         os.close(ours)
         os.close(theirs)
+
+
+@pytest.mark.limit(90)
+def test_top_in_a_terminal_fits_its_window_whatever_its_size_and_leaves_it_as_it_was(kafka, engines, redis_server, name):
+    topic, reserving = kafka.create_topic(name, 2), "reserves-stock-in-all-warehouses"
+    engine = engines({reserving: pool(topic, name)}, redis=redis_server, instance="one", app="shop").start_and_join()
+    kafka.produce(topic, [told(f"key-{n}".encode()) for n in range(100)])
+    run = 'echo "before it"; "$0" top "$1"; echo "ended with $?"; read after'
+    with Tmux(100, 30, "sh", "-c", run, engine.binary, engine.file) as terminal:
+        def figures():
+            lines = terminal.lines()
+            rows = [line.split() for line in lines if line.startswith(("ACTOR", reserving))]
+            return dict(zip(*rows)) if len(rows) == 2 else {}
+        eventually(lambda: figures().get("LAG") == "0" and figures()["P99"] != "–", 20, terminal.lines)
+        assert figures()["WORKERS"] == "0/8"
+        wide = terminal.lines()
+        assert wide[0].startswith("shop   1/1 instances") and max(map(len, wide)) > 60, wide
+        assert terminal.told("alternate_on", "cursor_flag") == ["1", "0"]
+
+        terminal.resize(60, 20)
+        eventually(lambda: terminal.lines()[0] != wide[0], 20, "it is drawn again, with another time")
+        narrow = terminal.lines()
+        assert terminal.told("pane_width", "pane_height") == ["60", "20"] and len(narrow) <= 20
+        assert max(map(len, narrow)) <= 60, narrow
+        assert narrow[0].startswith("shop   1/1 instances"), narrow
+        assert [line.split()[0] for line in narrow[2:4]] == ["ACTOR", reserving], "nothing was pushed down"
+
+        terminal.press("q")
+        eventually(lambda: "ended with 0" in terminal.lines(), 20, terminal.lines)
+        assert terminal.lines() == ["before it", "ended with 0"]
+        assert terminal.told("alternate_on", "cursor_flag") == ["0", "1"]
 
 
 def test_what_cannot_be_done_is_said_with_the_remedy_and_the_exit_code(kafka, engines, redis_server, name):
