@@ -78,49 +78,53 @@ struct supervisor_state {
   void on_commit_tick();
 
   // the pool (supervisor_pool.cpp)
+  [[nodiscard]] flow::dispatch_rules rules() const;
   void set_up_pool();
-  void resize(unsigned workers);
+  void spawn_writer();
   void add_slot();
   void retire(std::size_t index);
+  void release(std::size_t index);
+  void resize(unsigned workers);
+  void reload(const config::actor& next);
+  void after();
+  void note_settled(const flow::event_done& what);
+  void hand_over_settled(member& of);
+  void end_turn();
+  void arm_tick();
+  [[nodiscard]] std::size_t busy_slots() const { return calling - hung; }
+  [[nodiscard]] std::size_t occupied_slots() const { return slots.size() - vacant; }
+  [[nodiscard]] std::size_t slots_in_use() const { return occupied_slots() - hung; }
+
+  // its calls (supervisor_calls.cpp)
   void pump();
   void start(const flow::call_handler& next, std::size_t index, std::shared_ptr<void> solitude,
              steady_time now);
-  void mark_crashed(const topic_partition& where, std::vector<flow::admitted>& events) const;
-  void forget_crashes(const topic_partition& where, std::int64_t committed);
+  void arm_deadline(steady_time due, steady_time now);
   void on_calls_ended();
   void on_simulations_due();
   void end_call(const std::shared_ptr<call>& which, outcome result, steady_time now, std::int64_t wall);
-  void release(std::size_t index);
-  void arm_deadline(steady_time due, steady_time now);
   void on_worker_down(std::size_t index);
   void on_deadlines();
   void overrun(const std::shared_ptr<call>& late, steady_time now);
+  [[nodiscard]] journal::call_place place_of(const record& event) const;
+  void mark_crashed(const topic_partition& where, std::vector<flow::admitted>& events) const;
+  void forget_crashes(const topic_partition& where, std::int64_t committed);
+
+  // what follows from them (supervisor_outputs.cpp)
   void perform(std::vector<flow::action>& actions);
   std::optional<error> address(std::vector<outgoing>& events);
   void hold(const flow::publish_events& what);
   void hold(const flow::write_dead_letter& what);
   void ask_publish(const flow::publish_events& what);
   void ask_bury(const flow::write_dead_letter& what);
-  void tell(const flow::notice& what);
   void tell_dead(const record& event, const flow::failure_record& why);
-  void after();
-  void note_settled(const flow::event_done& what);
-  void hand_over_settled(member& of);
-  void end_turn();
-  void arm_tick();
-  void spawn_writer();
-  void reload(const config::actor& next);
-  [[nodiscard]] std::size_t busy_slots() const { return calling - hung; }
-  [[nodiscard]] std::size_t occupied_slots() const { return slots.size() - vacant; }
-  [[nodiscard]] std::size_t slots_in_use() const { return occupied_slots() - hung; }
+  void tell(const flow::notice& what);
 
   // what operators see and want (supervisor_control.cpp)
   void obey_desired();
   [[nodiscard]] state::answer obey(const pool_order& what);
   [[nodiscard]] pool_report report() const;
   [[nodiscard]] std::string pool_in_words() const;
-
-  [[nodiscard]] flow::dispatch_rules rules() const;
 
   caf::event_based_actor* self;
   services* shared = nullptr;

@@ -1,17 +1,14 @@
 #include "actors/supervisor.hpp"
 
 #include "actors/dead_letter_writer.hpp"
-#include "engine/core/trace_context.hpp"
-#include "engine/log/log.hpp"
 
 #include <algorithm>
 #include <random>
 
-// The pool's half of a supervisor: slots, calls, and what their outcomes lead to.
+// The pool of a supervisor: its workers, and what happens once for all messages of a burst.
 namespace troupe::actors {
 namespace {
 
-constexpr std::size_t longest_topic = 249;
 /// So much of a partition's window may be settled without its reader knowing.
 constexpr std::size_t settled_share = 16;
 
@@ -25,14 +22,6 @@ flow::ordering order_of(config::order_by by) {
     return flow::ordering::none;
   }
   return flow::ordering::key;
-}
-
-journal::call_place place_of(const std::string& group, const record& event) {
-  return {group, *event.topic, event.partition, event.offset, event.timestamp_ms};
-}
-
-double seconds(steady_time::duration d) {
-  return std::chrono::duration<double>(d).count();
 }
 
 } // namespace
@@ -136,313 +125,17 @@ void supervisor_state::resize(unsigned workers) {
   threads->change(occupied_slots());
 }
 
-void supervisor_state::pump() {
-  const auto now = std::chrono::steady_clock::now();
-  while (!idle.empty()) {
-    std::shared_ptr<void> solitude;
-    if (pool->next_is_suspect()) {
-      solitude = shared->take_solitude();
-      if (!solitude) { // another actor's suspect runs
-        if (!std::exchange(solitude_awaited, true)) self->delayed_send(self, milliseconds{50}, tick{});
-        return;
-      }
-    }
-    const auto next = pool->next(now);
-    if (!next) return;
-    const auto index = idle.back();
-    idle.pop_back();
-    start(*next, index, std::move(solitude), now);
-  }
-}
-
-void supervisor_state::start(const flow::call_handler& next, std::size_t index,
-                             std::shared_ptr<void> solitude, steady_time now) {
-  auto& s = slots[index];
-  const auto deadline = now + spec.deadline;
-  s.calling = std::make_shared<call>(around, next.attempt, deadline, shared->publisher.load());
-  s.calling->slot = index;
-  s.calling->task = next.id;
-  s.calling->event = next.event;
-  s.calling->alone = next.alone;
-  s.calling->solitude = std::move(solitude);
-  s.since = now;
-  ++calling;
-  count.waited->observe(seconds(now - next.since));
-  self->send(s.worker, begin_call{s.calling});
-  // Others end at their deadline by themselves.
-  if (std::holds_alternative<call_route::by_function>(route->how)) arm_deadline(deadline, now);
-}
-
-void supervisor_state::arm_deadline(steady_time due, steady_time now) {
-  if (deadline_armed && *deadline_armed <= due) return;
-  deadline_armed = due;
-  self->delayed_send(self, std::max(due - now, steady_time::duration{milliseconds{1}}), deadline_tick{});
-}
-
-/// All that have ended since the last look. What follows is carried out once for all of them.
-void supervisor_state::on_calls_ended() {
-  route->ended->take(burst);
-  const auto now = std::chrono::steady_clock::now();
-  const auto wall = wall_ms();
-  for (const auto& one : burst)
-    end_call(one, std::move(one->result), now, wall);
-  burst.clear();
+void supervisor_state::reload(const config::actor& next) {
+  actor = next;
+  const auto& now = std::get<config::worker_actor>(actor.kind);
+  spec.retry = now.retry;
+  spec.breaker = now.breaker;
+  spec.deadline = now.deadline;
+  spec.dlq.flood = now.dlq.flood;
+  spec.pool.max_workers = now.pool.max_workers;
+  pool->change(rules());
+  obey_desired();
   after();
-}
-
-void supervisor_state::on_simulations_due() {
-  const auto& by = std::get<call_route::by_simulation>(route->how);
-  const auto now = std::chrono::steady_clock::now();
-  const auto wall = wall_ms();
-  const auto next = by.calls->take(now, burst);
-  for (const auto& one : burst)
-    end_call(one, end_simulated(by.as, *one), now, wall);
-  burst.clear();
-  if (next) self->delayed_send(self, *next - now, simulations_due{});
-  after();
-}
-
-void supervisor_state::end_call(const std::shared_ptr<call>& which, outcome result, steady_time now,
-                                std::int64_t wall) {
-  auto& s = slots[which->slot];
-  if (s.calling != which) return; // an answer after its deadline
-  s.calling = nullptr;
-  --calling;
-  which->solitude.reset(); // whoever still keeps its context must not keep this
-  count.duration->observe(seconds(now - s.since));
-  const bool was_hung = std::exchange(s.hung, false);
-  if (was_hung) --hung;
-  if (std::exchange(s.orphaned, false)) {
-    pool->worker_died(which->task, now, wall, actions);
-  } else {
-    if (was_hung) {
-      log::info("hung_handler_returned", "a handler came back after its deadline; the event is tried again",
-                {{"actor", actor.name}, {"event_id", which->event->id()}});
-      result = outcome::transient("deadline exceeded", "deadline");
-    }
-    if (result.kind == verdict::success && !spec.publish &&
-        std::any_of(result.events.begin(), result.events.end(),
-                    [](const outgoing& e) { return e.topic.empty(); }))
-      result = outcome::permanent(
-          "the handler returned an event without a topic, and the actor has no `publish`", "no_topic");
-    if (result.kind == verdict::success) count.ok->add();
-    if (!result.events.empty()) carry_trace(which->event->headers, result.events);
-    pool->called(which->task, std::move(result), now, wall, actions);
-  }
-  release(which->slot);
-}
-
-void supervisor_state::on_worker_down(std::size_t index) {
-  auto& s = slots[index];
-  s.worker = nullptr;
-  log::error("actor_died", "a worker died and is replaced", {{"actor", actor.name}});
-  shared->metrics.counter("troupe_actor_restarts_total", {{"kind", "worker"}}).add();
-  const auto now = std::chrono::steady_clock::now();
-  if (!budget.spend(now)) {
-    self->send(conductor, gave_up{actor.name, "workers die faster than the restart budget allows", 70});
-    return;
-  }
-  s.worker = self->spawn<caf::linked + caf::monitored>(worker, route);
-  if (!s.calling) return;
-  if (s.calling->begun.load()) {
-    // The call goes on without its worker: the key is free only when it has ended.
-    s.orphaned = true;
-    s.calling->context.cancel();
-    return;
-  }
-  const auto lost = std::exchange(s.calling, nullptr);
-  --calling;
-  lost->solitude.reset();
-  pool->worker_died(lost->task, now, wall_ms(), actions);
-  idle.push_back(index);
-  after();
-}
-
-/// Looks at all slots, which is seldom: at most once for each deadline that was the earliest.
-void supervisor_state::on_deadlines() {
-  const auto now = std::chrono::steady_clock::now();
-  if (deadline_armed && *deadline_armed <= now) deadline_armed.reset();
-  const auto count_before = slots.size(); // those that are added have no call
-  std::optional<steady_time> next;
-  for (std::size_t i = 0; i < count_before; ++i) {
-    const auto one = slots[i].calling;
-    if (!one || slots[i].hung) continue;
-    const auto deadline = one->context.deadline();
-    if (deadline <= now)
-      overrun(one, now);
-    else
-      next = next ? std::min(*next, deadline) : deadline;
-  }
-  if (next) arm_deadline(*next, now);
-}
-
-/// A call of a C++ function is past its deadline.
-void supervisor_state::overrun(const std::shared_ptr<call>& late, steady_time now) {
-  late->context.cancel();
-  if (!route->blocking()) {
-    end_call(late, outcome::transient("deadline exceeded", "deadline"), now, wall_ms());
-    return;
-  }
-  slots[late->slot].hung = true;
-  ++hung;
-  late->solitude.reset();
-  pool->overdue(late->task, now);
-  log::error("handler_hangs", "a handler is past its deadline and blocks its thread and its key",
-             {{"actor", actor.name},
-              {"event_id", late->event->id()},
-              {"attempt", static_cast<std::int64_t>(late->context.attempt())},
-              {"deadline_ms", static_cast<std::int64_t>(spec.deadline.count())}});
-  if (occupied_slots() < spec.pool.max_workers)
-    resize(spec.pool.workers);
-  else
-    self->send(conductor, gave_up{actor.name, "handlers hang and max_workers threads are in use", 70});
-}
-
-void supervisor_state::mark_crashed(const topic_partition& where, std::vector<flow::admitted>& events) const {
-  for (auto& e : events) {
-    const auto was = crashed.find(place_of(spec.consume.group, *e.event));
-    if (was == crashed.end()) continue;
-    const auto& history = was->second.history;
-    e.crashed = {history.crashes, history.first_ms, history.last_ms};
-    log::warning(
-        "crashed_before",
-        history.crashes < journal::most_crashes
-            ? "the process crashed while it ran the handler of this event; it runs alone"
-            : "the process crashed too often while it ran the handler of this event; it becomes a dead "
-              "letter",
-        {{"actor", actor.name},
-         {"topic", where.topic},
-         {"event_id", e.event->id()},
-         {"crashes", static_cast<std::int64_t>(history.crashes)}});
-  }
-}
-
-/// Not before the commit: an event that comes again would be new, and crash as often again.
-void supervisor_state::forget_crashes(const topic_partition& where, std::int64_t committed) {
-  std::vector<journal::call_place> over;
-  for (const auto& [call, state] : crashed)
-    if (state.done && call.topic == where.topic && call.partition == where.partition &&
-        call.offset < committed)
-      over.push_back(call);
-  if (over.empty()) return;
-  for (const auto& call : over)
-    crashed.erase(call);
-  shared->chores.run([s = shared, over = std::move(over)] {
-    if (const auto gone = s->crashes->forget(over); !gone)
-      log::warning("crashes_not_forgotten", gone.failure().detail);
-  });
-}
-
-void supervisor_state::perform(std::vector<flow::action>& todo) {
-  if (todo.empty()) return;
-  const auto wall = wall_ms();
-  for (std::size_t i = 0; i < todo.size(); ++i) { // what is held back is done at once, which may add to it
-    const auto a = std::move(todo[i]);
-    if (const auto* p = std::get_if<flow::publish_events>(&a)) {
-      if (exactly_once)
-        hold(*p);
-      else
-        ask_publish(*p);
-    } else if (const auto* d = std::get_if<flow::write_dead_letter>(&a)) {
-      tell_dead(*d->event, d->why);
-      if (exactly_once)
-        hold(*d);
-      else
-        ask_bury(*d);
-    } else if (const auto* done = std::get_if<flow::event_done>(&a)) {
-      note_settled(*done);
-      if (done->event->timestamp_ms >= 0)
-        count.age->observe(static_cast<double>(std::max<std::int64_t>(0, wall - done->event->timestamp_ms)) /
-                           1000);
-    } else if (const auto* n = std::get_if<flow::notice>(&a)) {
-      tell(*n);
-    }
-  }
-  todo.clear();
-}
-
-/// Fills in topic and key where the handler left them to the config.
-std::optional<error> supervisor_state::address(std::vector<outgoing>& events) {
-  const config::publish by = spec.publish.value_or(config::publish{});
-  for (auto& event : events) {
-    if (event.topic.empty()) event.topic = by.topic;
-    if (event.topic.size() > longest_topic)
-      return error{errc::too_large, "the handler named a topic of " + std::to_string(event.topic.size()) +
-                                        " characters; Kafka allows " + std::to_string(longest_topic)};
-    if (event.key || by.key.empty() || !event.value) continue;
-    // It would be published, but in no order: that is not what the config says.
-    if (!publish_key->read(*event.value) || !(*publish_key)[0].has_text())
-      return error{errc::too_large, "publish.key " + by.key + " is not in the event to publish"};
-    event.key = (*publish_key)[0].text;
-  }
-  return std::nullopt;
-}
-
-/// The key goes on at once: from here on the ledger and the transaction see to it.
-void supervisor_state::hold(const flow::publish_events& what) {
-  auto events = what.events;
-  const auto now = std::chrono::steady_clock::now();
-  if (const auto unaddressed = address(events)) {
-    pool->published(what.id, unaddressed, now, wall_ms(), actions);
-    return;
-  }
-  exactly_once->hold(what, std::move(events));
-  pool->held_back(what.id, now, actions);
-}
-
-void supervisor_state::hold(const flow::write_dead_letter& what) {
-  exactly_once->hold(what);
-  pool->dead_letter_written(what.id, std::chrono::steady_clock::now(), actions);
-}
-
-void supervisor_state::ask_publish(const flow::publish_events& what) {
-  const config::publish by = spec.publish.value_or(config::publish{});
-  publish_request request{what.id, what.events, by.acks, by.timeout, caf::actor_cast<caf::actor>(self)};
-  if (const auto unaddressed = address(request.events))
-    self->send(self, published{what.id, unaddressed});
-  else
-    self->send(publisher, std::move(request));
-}
-
-void supervisor_state::ask_bury(const flow::write_dead_letter& what) {
-  self->send(writer, bury{what.id,
-                          flow::make_dead_letter(*what.event, dlq_topic_of(seat, *what.event->topic),
-                                                 spec.consume.group, actor.name, what.why),
-                          what.why.error_class});
-}
-
-void supervisor_state::tell_dead(const record& event, const flow::failure_record& why) {
-  count.dead->add();
-  log::warning("dead_letter", why.reason,
-               {{"actor", actor.name},
-                {"event_id", event.id()},
-                {"attempts", static_cast<std::int64_t>(why.attempts)},
-                {"error_type", why.error_class}});
-}
-
-void supervisor_state::tell(const flow::notice& what) {
-  switch (what.what) {
-  case flow::notice::kind::retry:
-    count.retry->add();
-    shared->metrics.counter("troupe_retries_total", {{"actor", actor.name}, {"error_type", what.error_class}})
-        .add();
-    log::debug("retry", what.text,
-               {{"actor", actor.name}, {"event_id", what.event->id()}, {"error_type", what.error_class}});
-    return;
-  case flow::notice::kind::breaker_opened:
-    log::warning("breaker_opened", "the breaker opened, the pool pauses: " + what.text,
-                 {{"actor", actor.name}, {"error_type", what.error_class}});
-    return;
-  case flow::notice::kind::breaker_closed:
-    log::info("breaker_closed", "the breaker closed: " + what.text, {{"actor", actor.name}});
-    return;
-  case flow::notice::kind::flood:
-    log::error("dlq_flood",
-               "a flood of dead letters: the pool pauses instead of emptying the topic into the DLQ: " +
-                   what.text,
-               {{"actor", actor.name}, {"error_type", what.error_class}});
-    return;
-  }
 }
 
 /// Every handler that moved the dispatcher ends here: what follows is carried out, free workers get work,
@@ -472,7 +165,7 @@ void supervisor_state::note_settled(const flow::event_done& what) {
     of.settled_bytes += of.settled.held_bytes.back();
   }
   if (crashed.empty()) return;
-  if (const auto was = crashed.find(place_of(spec.consume.group, *what.event)); was != crashed.end())
+  if (const auto was = crashed.find(place_of(*what.event)); was != crashed.end())
     was->second.done = true;
 }
 
@@ -511,19 +204,6 @@ void supervisor_state::arm_tick() {
   if (*due <= now && idle.empty()) return; // a worker that becomes free looks again
   tick_armed = due;
   self->delayed_send(self, std::max(*due - now, steady_time::duration{std::chrono::milliseconds{1}}), tick{});
-}
-
-void supervisor_state::reload(const config::actor& next) {
-  actor = next;
-  const auto& now = std::get<config::worker_actor>(actor.kind);
-  spec.retry = now.retry;
-  spec.breaker = now.breaker;
-  spec.deadline = now.deadline;
-  spec.dlq.flood = now.dlq.flood;
-  spec.pool.max_workers = now.pool.max_workers;
-  pool->change(rules());
-  obey_desired();
-  after();
 }
 
 } // namespace troupe::actors
