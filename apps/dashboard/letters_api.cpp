@@ -1,6 +1,7 @@
 #include "apps/dashboard/letters_api.hpp"
 
 #include "apps/dashboard/answers.hpp"
+#include "apps/dashboard/letter_audit.hpp"
 #include "apps/dashboard/letter_desk.hpp"
 #include "apps/dashboard/letter_jobs.hpp"
 #include "apps/dashboard/letter_listing.hpp"
@@ -8,13 +9,8 @@
 #include "engine/core/time.hpp"
 #include "engine/deadletters/edited_copy.hpp"
 #include "engine/deadletters/letter_json.hpp"
-#include "engine/log/log.hpp"
-#include "engine/state/control.hpp"
 
 #include <nlohmann/json.hpp>
-
-#include <map>
-#include <mutex>
 
 namespace troupe::dashboard {
 namespace {
@@ -45,16 +41,16 @@ nlohmann::json without_nulls(nlohmann::json all) {
 
 struct letters_api::impl : std::enable_shared_from_this<impl> {
   explicit impl(letters_scene s)
-      : about{std::move(s)}, desk{about.kafka, most_waiting}, jobs{about.kafka,
-                                                                   {[this](const job_view& j) { begun(j); },
-                                                                    [this](const job_view& j) {
-                                                                      ended(j);
-                                                                    }}} {}
+      : about{std::move(s)}, audit{about.redis, about.config.get()->app}, desk{about.kafka, most_waiting},
+        jobs{about.kafka,
+             {[this](const job_view& j) { audit.begun(j); },
+              [this](const job_view& j) {
+                desk.forget(j.topic);
+                audit.ended(j);
+              }}} {}
 
   const letters_scene about;
-  const state::layout keys{about.config.get()->app};
-  mutable std::mutex lock;
-  std::map<std::pair<std::string, std::string>, std::uint64_t> acted; ///< by action and how it ended
+  letter_audit audit;
   letter_desk desk;
   letter_jobs jobs; ///< last: its listeners use the others
 
@@ -76,14 +72,6 @@ struct letters_api::impl : std::enable_shared_from_this<impl> {
   [[nodiscard]] std::optional<http::response> stranger(const std::string& topic) const;
   http::response start(archive& in, const letter_order& asked, const deadletters::routes& by,
                        const std::string& who);
-  void begun(const job_view& j) const;
-  void ended(const job_view& j);
-  void note(const std::string& id, const std::string& action, const std::string& what, const std::string& by,
-            const std::string& outcome) const;
-  void count(const std::string& action, const std::string& result) {
-    const std::lock_guard hold{lock};
-    ++acted[{action, result}];
-  }
 };
 
 void letters_api::impl::ask(http::reply to, answer how) {
@@ -195,10 +183,8 @@ void letters_api::impl::edit(const http::request& asked, const visitor& who, htt
     const auto found = in.find(what.topic, what.partition, what.offset);
     if (!found) return problem_of(found.failure());
     const auto target = deadletters::send_edited(about.kafka, ways, in, *found, what.value, by);
-    count("edit", target ? "done" : "failed");
-    if (!target) return problem_of(target.failure());
-    note({}, "dlq edit", found->letter.id(), by, "a copy went to " + *target);
-    return json_answer({{"target", *target}}, 202);
+    audit.edited(found->letter.id(), by, target);
+    return target ? json_answer({{"target", *target}}, 202) : problem_of(target.failure());
   });
 }
 
@@ -224,44 +210,6 @@ void letters_api::impl::stop(const http::request& asked, http::reply to) {
                             : problem(404, "there is no such job in this process"));
 }
 
-void letters_api::impl::note(const std::string& id, const std::string& action, const std::string& what,
-                             const std::string& by, const std::string& outcome) const {
-  if (!about.redis) return;
-  if (const auto noted = state::note(*about.redis, keys, id, action, what, by, outcome); !noted)
-    log::warning("audit_incomplete", "Redis did not take it: " + noted.failure().detail,
-                 {{"action", action}, {"what", what}, {"by", by}, {"result", outcome}});
-}
-
-void letters_api::impl::begun(const job_view& j) const {
-  log::info("letters_order", "an operator deals with dead letters",
-            {{"action", verb_for(j.what)},
-             {"topic", j.topic},
-             {"by", j.by},
-             {"cmd_id", j.id},
-             {"messages", static_cast<std::int64_t>(j.progress.total)}});
-  note(j.id, "dlq " + verb_for(j.what), j.topic, j.by,
-       "begins: " + std::to_string(j.progress.total) + " letters");
-}
-
-void letters_api::impl::ended(const job_view& j) {
-  desk.forget(j.topic);
-  count(verb_for(j.what), name_of(j.now));
-  log::info("letters_order_ended", j.trouble.empty() ? "dealt with" : j.trouble,
-            {{"action", verb_for(j.what)},
-             {"topic", j.topic},
-             {"cmd_id", j.id},
-             {"messages", static_cast<std::int64_t>(j.progress.done)},
-             {"result", name_of(j.now)}});
-  if (!about.redis) return;
-  // Their marks in Kafka are what counts: without an answer only the figure is off.
-  const auto left =
-      state::note_resolved(*about.redis, keys, j.topic, j.progress.done, "dlq " + verb_for(j.what), j.by);
-  if (!left)
-    log::warning("letters_not_counted",
-                 "the count of open dead letters in Redis was not lowered: " + left.failure().detail,
-                 {{"topic", j.topic}});
-}
-
 letters_api::letters_api(letters_scene about) : impl_{std::make_shared<impl>(std::move(about))} {}
 letters_api::~letters_api() {
   close();
@@ -272,11 +220,7 @@ void letters_api::close() {
 }
 
 void letters_api::tell(metrics::registry& into) const {
-  const std::lock_guard hold{impl_->lock};
-  for (const auto& [what, n] : impl_->acted) {
-    auto& shown = into.counter("troupe_dlq_actions_total", {{"action", what.first}, {"result", what.second}});
-    shown.add(n - shown.value());
-  }
+  impl_->audit.tell(into);
 }
 
 std::vector<endpoint> letters_api::endpoints() const {
