@@ -11,11 +11,8 @@
 namespace analytics {
 namespace {
 
+using namespace troupe;
 using nlohmann::json;
-using troupe::result;
-using troupe::redis::command;
-namespace config = troupe::config;
-namespace dashboard = troupe::dashboard;
 
 constexpr int visitor_minutes = 5, curve_minutes = 60, day_minutes = 24 * 60;
 
@@ -27,8 +24,8 @@ struct counted {
 
 minute_sets sets_of(const config::per_minute& p) {
   return {p.into,
-          [into = troupe::aggregate::template_key{p.into, "{minute}"}](minute m) {
-            return into.with(troupe::aggregate::shown(m));
+          [into = aggregate::template_key{p.into, "{minute}"}](minute m) {
+            return into.with(aggregate::shown(m));
           },
           std::chrono::floor<std::chrono::minutes>(p.keep).count()};
 }
@@ -60,12 +57,12 @@ return all
 /// One reading of Redis: questions with what is to be made of their answers.
 class reading {
 public:
-  using use = std::function<void(const troupe::redis::reply&)>;
-  void ask(command what, use then) {
+  using use = std::function<void(const redis::reply&)>;
+  void ask(redis::command what, use then) {
     questions_.push_back(std::move(what));
     uses_.push_back(std::move(then));
   }
-  result<void> carry_out(troupe::redis::client& redis) {
+  result<void> carry_out(redis::client& redis) {
     const auto got = dashboard::ask_all(redis, std::move(questions_));
     if (!got) return got.failure();
     for (std::size_t i = 0; i < uses_.size(); ++i)
@@ -74,7 +71,7 @@ public:
   }
 
 private:
-  std::vector<command> questions_;
+  std::vector<redis::command> questions_;
   std::vector<use> uses_;
 };
 
@@ -124,9 +121,9 @@ struct page {
 
   void ask_visitors(reading& all) {
     if (!of.sessions) return;
-    command count{"PFCOUNT"};
+    redis::command count{"PFCOUNT"};
     for (minute ago = 0; ago < visitor_minutes; ++ago)
-      count.push_back("sessions:" + troupe::aggregate::shown(now - ago));
+      count.push_back("sessions:" + aggregate::shown(now - ago));
     all.ask(std::move(count), [this](const auto& n) { visitors = n.integer; });
   }
 
@@ -134,7 +131,7 @@ struct page {
     if (!of.types) return;
     const auto since_midnight = now % day_minutes + 1;
     const auto minutes = std::max<minute>(since_midnight, curve_minutes + 1);
-    command sum{"EVAL", views, std::to_string(minutes)};
+    redis::command sum{"EVAL", views, std::to_string(minutes)};
     for (minute ago = 0; ago < minutes; ++ago)
       sum.push_back(of.types.key(now - ago));
     all.ask(std::move(sum), [this, since_midnight](const auto& list) {
@@ -176,7 +173,7 @@ struct page {
   }
 
   /// `hours`: how many the sum held when it was made.
-  result<void> ask_day(troupe::redis::client& redis, reading& all, int& hours) {
+  result<void> ask_day(redis::client& redis, reading& all, int& hours) {
     const day_top day{prefix, of.pages};
     bool gone = false;
     all.ask(day.ask(), [&](const auto& got) {
@@ -192,7 +189,7 @@ struct page {
     return {};
   }
 
-  result<json> read(troupe::redis::client& redis, memory& kept) {
+  result<json> read(redis::client& redis, memory& kept) {
     const auto first_page = kept.first.of(of.pages, redis, prefix + "first:", now);
     const auto first_type = kept.first.of(of.types, redis, prefix + "first:", now);
     if (!first_page) return first_page.failure();
@@ -229,7 +226,7 @@ dashboard::panel live_panel() {
             const auto of = counted_by(s);
             return of.pages || of.types;
           },
-          [kept = memory{}](troupe::redis::client& redis, const config::settings& s,
+          [kept = memory{}](redis::client& redis, const config::settings& s,
                             std::int64_t now_ms) mutable -> result<json> {
             auto shown = page{s, now_ms}.read(redis, kept);
             if (shown) (*shown)["at"] = now_ms;

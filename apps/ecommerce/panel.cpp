@@ -12,12 +12,8 @@
 namespace ecommerce {
 namespace {
 
+using namespace troupe;
 using nlohmann::json;
-using troupe::result;
-using troupe::redis::command;
-using troupe::redis::reply;
-namespace config = troupe::config;
-namespace dashboard = troupe::dashboard;
 
 constexpr int minutes_shown = 60;
 constexpr int orders_shown = 40;
@@ -43,7 +39,7 @@ struct order_seen {
   }
 };
 
-std::vector<order_seen> orders_in(const reply& list) {
+std::vector<order_seen> orders_in(const redis::reply& list) {
   std::vector<order_seen> all;
   for (const auto& one : list.items) {
     if (one.items.size() != 3) continue;
@@ -67,7 +63,7 @@ json state_of(const std::string& step) {
 }
 
 std::string minute_at(std::int64_t ms) {
-  return minute_of(troupe::rfc3339(ms));
+  return minute_of(rfc3339(ms));
 }
 
 struct minutes {
@@ -77,14 +73,14 @@ struct minutes {
   std::optional<std::int64_t> placed, cents;       ///< in all
 };
 
-minutes minutes_in(const troupe::redis::client::replies& got, std::int64_t from_ms) {
+minutes minutes_in(const redis::client::replies& got, std::int64_t from_ms) {
   minutes all;
   all.from_ms = from_ms;
   const auto& since = got[minutes_shown];
   for (std::size_t i = 0; i < minutes_shown; ++i) {
     const auto& sums = got[i].items;
-    const bool counted = sums.size() == 2 && sums[0].kind != reply::type::nil;
-    const bool known = counted || (since.kind == reply::type::text &&
+    const bool counted = sums.size() == 2 && sums[0].kind != redis::reply::type::nil;
+    const bool known = counted || (since.kind == redis::reply::type::text &&
                                    since.text <= minute_at(from_ms + static_cast<std::int64_t>(i) * 60'000));
     all.orders.emplace_back();
     all.revenue.emplace_back();
@@ -118,8 +114,8 @@ void add_matrix(json& shown, const std::vector<order_seen>& orders,
   std::int64_t complete = 0, failed = 0;
   for (const auto& o : orders) {
     dashboard::cells row{o.id, nullptr, nullptr};
-    if (const auto at = dashboard::number_in({reply::type::text, o.at("placed"), 0, {}})) row[1] = *at;
-    if (const auto cents = dashboard::number_in({reply::type::text, o.at("cents"), 0, {}})) row[2] = *cents;
+    if (const auto at = dashboard::number_in({redis::reply::type::text, o.at("placed"), 0, {}})) row[1] = *at;
+    if (const auto cents = dashboard::number_in({redis::reply::type::text, o.at("cents"), 0, {}})) row[2] = *cents;
     for (const auto step : steps)
       row.push_back(state_of(o.at(step)));
     if (revenue) row.emplace_back(o.in_revenue ? "ok" : "wait");
@@ -148,11 +144,11 @@ void add_minutes(json& shown, const minutes& m) {
   shown["series"].push_back(dashboard::curve("Revenue per minute", m.from_ms, 60'000, m.revenue));
 }
 
-result<json> read(troupe::redis::client& redis, const config::settings& s, std::int64_t now_ms) {
+result<json> read(redis::client& redis, const config::settings& s, std::int64_t now_ms) {
   const bool revenue = dashboard::worker_with(s, "ecommerce.record_revenue") != nullptr;
   const auto* follows = dashboard::worker_with(s, "ecommerce.note_progress");
   const auto from_ms = (now_ms / 60'000 - minutes_shown) * 60'000; // the minute that goes on is not whole
-  std::vector<command> all;
+  std::vector<redis::command> all;
   for (int i = 0; i < minutes_shown; ++i)
     all.push_back({"HMGET", "orders:" + minute_at(from_ms + i * 60'000), "orders", "revenue_cents"});
   all.push_back({"GET", counted_since_key});

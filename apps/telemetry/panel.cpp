@@ -5,10 +5,8 @@
 namespace telemetry {
 namespace {
 
+using namespace troupe;
 using nlohmann::json;
-using troupe::result;
-namespace config = troupe::config;
-namespace dashboard = troupe::dashboard;
 
 constexpr const char* most_shown = "120";
 
@@ -27,7 +25,7 @@ return {redis.call('ZCOUNT', KEYS[1], text(late), '+inf'),
         redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. text(silent)), text(late), text(silent), seen, said}
 )lua";
 
-std::vector<dashboard::cells> devices_in(const troupe::redis::reply& seen, const troupe::redis::reply& said,
+std::vector<dashboard::cells> devices_in(const redis::reply& seen, const redis::reply& said,
                                          std::int64_t late, std::int64_t silent) {
   std::vector<dashboard::cells> rows;
   for (std::size_t i = 0; 2 * i + 1 < seen.items.size() && i < said.items.size(); ++i) {
@@ -44,7 +42,7 @@ std::vector<dashboard::cells> devices_in(const troupe::redis::reply& seen, const
   return rows;
 }
 
-result<json> read(troupe::redis::client& redis, const config::settings&, std::int64_t now_ms) {
+result<json> read(redis::client& redis, const config::settings&, std::int64_t now_ms) {
   const auto got = dashboard::ask_all(redis, {{"EVAL", look, "3", "devices:seen", "devices:status",
                                                "devices:thresholds", std::to_string(now_ms), most_shown}});
   if (!got) return got.failure();

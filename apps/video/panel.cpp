@@ -7,12 +7,8 @@
 namespace video {
 namespace {
 
+using namespace troupe;
 using nlohmann::json;
-using troupe::result;
-using troupe::redis::command;
-using troupe::redis::reply;
-namespace config = troupe::config;
-namespace dashboard = troupe::dashboard;
 
 /// A stage that videos leave, and the one that they get to.
 struct step {
@@ -43,8 +39,8 @@ json letters_of(const config::settings& s, const step& at, const std::string& vi
   return path.empty() ? json(nullptr) : json{{"text", "dead letters"}, {"href", std::move(path)}};
 }
 
-result<json> read(troupe::redis::client& redis, const config::settings& settings, std::int64_t now_ms) {
-  std::vector<command> all;
+result<json> read(redis::client& redis, const config::settings& settings, std::int64_t now_ms) {
+  std::vector<redis::command> all;
   for (const auto& s : steps)
     all.push_back({"EVAL", look, "2", std::string{"videos:stage:"} + s.from,
                    std::string{"videos:took:"} + s.to, std::to_string(now_ms), most_shown});
@@ -56,7 +52,7 @@ result<json> read(troupe::redis::client& redis, const config::settings& settings
   std::int64_t stuck_in_all = 0;
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const auto& answer = (*got)[i].items;
-    if (answer.size() != 4) return troupe::error{troupe::errc::broken, "Redis answered with something else"};
+    if (answer.size() != 4) return error{errc::broken, "Redis answered with something else"};
     const auto median = dashboard::number_in(answer[1]);
     const auto seconds = median ? json(*median / 1000) : json(nullptr);
     stuck_in_all += answer[2].integer;
