@@ -165,8 +165,7 @@ void supervisor_state::note_settled(const flow::event_done& what) {
     of.settled_bytes += of.settled.held_bytes.back();
   }
   if (crashed.empty()) return;
-  if (const auto was = crashed.find(place_of(*what.event)); was != crashed.end())
-    was->second.done = true;
+  if (const auto was = crashed.find(place_of(*what.event)); was != crashed.end()) was->second.done = true;
 }
 
 void supervisor_state::hand_over_settled(member& of) {

@@ -168,8 +168,8 @@ struct page {
   }
 
   void show_day(const std::vector<ranked>& all, int hours) {
-    tables["c:day"] = top_pages(
-        "24 hours", all, hours < 24 ? "of the last " + std::to_string(hours) + " hours so far" : "");
+    tables["c:day"] = top_pages("24 hours", all,
+                                hours < 24 ? "of the last " + std::to_string(hours) + " hours so far" : "");
   }
 
   /// `hours`: how many the sum held when it was made.

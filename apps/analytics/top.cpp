@@ -112,7 +112,7 @@ troupe::result<day_top::made> day_top::refresh(troupe::redis::client& redis, std
                                                std::optional<minute> since) const {
   const auto now = now_ms / minute_ms;
   const auto last_hour = (now - settled_minutes) / minutes_of_hour - 1; // over, and settled
-  const auto whole_hours = hours - 1;                                   // with the one that goes on these are 24
+  const auto whole_hours = hours - 1; // with the one that goes on these are 24
   const auto first_before = last_hour - hours - whole_hours + 1;
   std::vector<command> questions;
   for (auto hour = last_hour; hour >= first_before; --hour)

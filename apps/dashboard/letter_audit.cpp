@@ -34,7 +34,8 @@ void letter_audit::ended(const job_view& j) {
                  {{"topic", j.topic}});
 }
 
-void letter_audit::edited(const std::string& letter, const std::string& by, const result<std::string>& target) {
+void letter_audit::edited(const std::string& letter, const std::string& by,
+                          const result<std::string>& target) {
   count("edit", target ? "done" : "failed");
   if (target) note({}, "dlq edit", letter, by, "a copy went to " + *target);
 }

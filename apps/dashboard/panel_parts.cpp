@@ -41,8 +41,9 @@ const config::worker_actor* worker_with(const config::settings& s, const std::st
 std::string letters_path(const config::settings& s, const std::string& handler, const std::string& key) {
   const auto [actor, worker] = find(s, handler);
   if (!worker || (worker->dlq.topic.empty() && worker->consume.is_pattern())) return {};
-  const auto topic = worker->dlq.topic.empty() ? config::default_dlq(worker->consume.topics.front(), actor->name)
-                                               : worker->dlq.topic;
+  const auto topic = worker->dlq.topic.empty()
+                         ? config::default_dlq(worker->consume.topics.front(), actor->name)
+                         : worker->dlq.topic;
   return "/dlq/" + topic + "?where=" + encoded("key=" + key);
 }
 

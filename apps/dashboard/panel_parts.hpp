@@ -17,8 +17,8 @@ namespace troupe::dashboard {
 
 /// The actor of the config that runs this handler; null where there is none.
 const config::worker_actor* worker_with(const config::settings& s, const std::string& handler);
-/// The page of the dead letters with this key that the actor of this handler writes. Empty where the config has
-/// no such actor, or one that reads a pattern of topics and names none for its letters.
+/// The page of the dead letters with this key that the actor of this handler writes. Empty where the config
+/// has no such actor, or one that reads a pattern of topics and names none for its letters.
 std::string letters_path(const config::settings& s, const std::string& handler, const std::string& key);
 
 using cells = std::vector<nlohmann::json>;

@@ -115,7 +115,8 @@ void add_matrix(json& shown, const std::vector<order_seen>& orders,
   for (const auto& o : orders) {
     dashboard::cells row{o.id, nullptr, nullptr};
     if (const auto at = dashboard::number_in({redis::reply::type::text, o.at("placed"), 0, {}})) row[1] = *at;
-    if (const auto cents = dashboard::number_in({redis::reply::type::text, o.at("cents"), 0, {}})) row[2] = *cents;
+    if (const auto cents = dashboard::number_in({redis::reply::type::text, o.at("cents"), 0, {}}))
+      row[2] = *cents;
     for (const auto step : steps)
       row.push_back(state_of(o.at(step)));
     if (revenue) row.emplace_back(o.in_revenue ? "ok" : "wait");

@@ -75,14 +75,15 @@ result<json> read(redis::client& redis, const config::settings& settings, std::i
        {dashboard::table("Steps",
                          {{"Step", "text"}, {"Waiting", "count"}, {"Median", "seconds"}, {"Stuck", "count"}},
                          std::move(stages), "", "the median of the last 200 videos of the last 24 hours"),
-        dashboard::table("Stuck",
-                         {{"Video", "text"},
-                          {"In", "text"},
-                          {"Since", "ms_ago"},
-                          {"Median", "seconds"},
-                          {"If it failed", "text"}},
-                         std::move(stuck), "No video waits for more than three times the median of its step.",
-                         "the 20 of each step that wait longest; what failed for good is among the dead letters")}}};
+        dashboard::table(
+            "Stuck",
+            {{"Video", "text"},
+             {"In", "text"},
+             {"Since", "ms_ago"},
+             {"Median", "seconds"},
+             {"If it failed", "text"}},
+            std::move(stuck), "No video waits for more than three times the median of its step.",
+            "the 20 of each step that wait longest; what failed for good is among the dead letters")}}};
 }
 
 } // namespace

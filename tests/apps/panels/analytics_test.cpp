@@ -147,8 +147,8 @@ TEST_F(LivePanelTest, compares_pages_with_the_same_length_of_time_before) {
   std::map<std::string, json> change;
   for (const auto& row : table["rows"])
     change[row[0].get<std::string>()] = row[3];
-  EXPECT_EQ(change, (std::map<std::string, json>{
-                        {"/up", 0.5}, {"/down", -0.2}, {"/half", 0.0}, {"/new", "new"}}));
+  EXPECT_EQ(change,
+            (std::map<std::string, json>{{"/up", 0.5}, {"/down", -0.2}, {"/half", 0.0}, {"/new", "new"}}));
   for (const auto& row : rows_of(shown, "Top pages, last 30 minutes"))
     EXPECT_TRUE(row[3].is_null()) << "counting began in the middle of the time before: " << row;
 }
