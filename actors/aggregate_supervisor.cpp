@@ -73,7 +73,7 @@ void aggregate_supervisor_state::on_positions(const positions_found& m) {
     start.push_back({p.where, m.read_from[i]});
     // Kafka remembers the ledger from the beginning.
     to_commit[p.where] = *p.offset;
-    shared->lag.update(spec.consume.group, p.where, *p.offset, -1, consumer);
+    shared->lag.update(spec.consume.group, p.where, *p.offset, {}, consumer);
   }
   const auto me = caf::actor_cast<caf::actor>(self);
   queue = consumer->joint_queue(where, [me] { caf::anon_send(me, queue_woke{}); });
@@ -334,7 +334,8 @@ caf::behavior aggregate_supervisor_state::make_behavior(services* s, config::act
       },
       [this](const counts_flushed& f) {
         if (f.generation != generation || f.which >= members.size()) return;
-        shared->lag.update(spec.consume.group, members[f.which].where, f.position, f.newest_ms, consumer);
+        shared->lag.update(spec.consume.group, members[f.which].where, f.position, {f.newest_ms, false},
+                           consumer);
         commit(f.which, f.position);
       },
       [this](const last_flush_done& f) {

@@ -2,6 +2,7 @@
 
 #include "engine/aggregate/count_store.hpp"
 #include "engine/config/model.hpp"
+#include "engine/flow/behind_clock.hpp"
 #include "engine/flow/dispatcher.hpp"
 #include "engine/flow/offset_ledger.hpp"
 #include "engine/handler/handler.hpp"
@@ -150,7 +151,7 @@ struct commit_wanted {
   flow::partition_index which;
   bool last;
   std::optional<flow::offset_ledger::snapshot> commit; ///< none: nothing to commit
-  std::int64_t behind_ms = -1; ///< timestamp of the oldest unfinished event, or of the newest one read
+  flow::behind_clock::mark behind = {};
 };
 struct commit_done {
   bool acknowledged;

@@ -74,8 +74,11 @@ void partition_reader_state::commit(bool last) {
   auto snapshot = ledger->take_commit();
   const auto oldest = ledger->oldest();
   if (snapshot || last)
-    self->send(seat.supervisor, commit_wanted{seat.generation, seat.which, last, std::move(snapshot),
-                                              oldest ? times[*oldest] : newest_ms});
+    self->send(seat.supervisor, commit_wanted{seat.generation,
+                                              seat.which,
+                                              last,
+                                              std::move(snapshot),
+                                              {oldest ? times[*oldest] : newest_ms, oldest.has_value()}});
 }
 
 caf::behavior partition_reader_state::make_behavior(reader_seat s) {

@@ -9,9 +9,12 @@
 namespace troupe::actors {
 
 void lag_board::update(const std::string& group, const topic_partition& where, std::int64_t position,
-                       std::int64_t behind_ms, const std::shared_ptr<kafka::consumer>& consumer) {
+                       flow::behind_clock::mark behind, const std::shared_ptr<kafka::consumer>& consumer) {
   const std::lock_guard hold{lock_};
-  entries_[{group, where}] = {position, behind_ms, consumer};
+  auto& e = entries_[{group, where}];
+  e.position = position;
+  e.behind.move(behind);
+  e.consumer = consumer;
 }
 
 namespace {
@@ -31,30 +34,35 @@ void lag_board::remove(const std::string& group, const topic_partition& where) {
 
 void lag_board::refresh() {
   const std::lock_guard hold{lock_};
-  for (const auto& [key, e] : entries_) {
+  for (auto& [key, e] : entries_) {
     const auto consumer = e.consumer.lock();
     const auto marks = consumer ? consumer->cached_watermarks(key.second) : std::nullopt;
     if (!marks) continue; // unknown is no series, never 0
     const auto labels = series(key.first, key.second);
-    const auto messages = std::max<std::int64_t>(0, marks->high - std::max(e.position, marks->low));
+    const auto now = wall_ms(), messages = e.beyond(*marks);
     registry_.gauge("troupe_consumer_lag_messages", labels).set(static_cast<double>(messages));
-    if (messages > 0 && e.behind_ms < 0) continue;
-    const auto behind = messages > 0 ? std::max<std::int64_t>(0, wall_ms() - e.behind_ms) : 0;
+    const auto oldest = e.behind.oldest(messages, now);
+    if (messages > 0 && !oldest) continue;
+    const auto behind = oldest ? std::max<std::int64_t>(0, now - *oldest) : 0;
     registry_.gauge("troupe_consumer_lag_seconds", labels).set(static_cast<double>(behind) / 1000);
   }
 }
 
-std::vector<state::partition_state> lag_board::partitions() const {
+std::int64_t lag_board::entry::beyond(const kafka::watermarks& marks) const {
+  return std::max<std::int64_t>(0, marks.high - std::max(position, marks.low));
+}
+
+std::vector<state::partition_state> lag_board::partitions() {
   const std::lock_guard hold{lock_};
   std::vector<state::partition_state> all;
-  for (const auto& [key, e] : entries_) {
+  for (auto& [key, e] : entries_) {
     state::partition_state p{key.first, key.second.topic, key.second.partition, e.position, {}, {}, {}, {}};
     const auto consumer = e.consumer.lock();
     if (const auto marks = consumer ? consumer->cached_watermarks(key.second) : std::nullopt) {
       p.start = marks->low;
       p.end = marks->high;
+      p.oldest_ms = e.behind.oldest(e.beyond(*marks), wall_ms());
     }
-    if (e.behind_ms >= 0) p.oldest_ms = e.behind_ms;
     all.push_back(std::move(p));
   }
   return all;

@@ -3,6 +3,7 @@
 #include "actors/http_doors.hpp"
 #include "engine/config/model.hpp"
 #include "engine/core/slot_lock.hpp"
+#include "engine/flow/behind_clock.hpp"
 #include "engine/handler/executor.hpp"
 #include "engine/handler/handler.hpp"
 #include "engine/http/client.hpp"
@@ -35,19 +36,20 @@ namespace troupe::actors {
 class lag_board {
 public:
   explicit lag_board(metrics::registry& registry) : registry_{registry} {}
-  /// `behind_ms`: the timestamp of the oldest event beyond the position, as far as it is known, or -1.
   void update(const std::string& group, const topic_partition& where, std::int64_t position,
-              std::int64_t behind_ms, const std::shared_ptr<kafka::consumer>& consumer);
+              flow::behind_clock::mark behind, const std::shared_ptr<kafka::consumer>& consumer);
   void remove(const std::string& group, const topic_partition& where);
   /// Sets the gauges.
   void refresh();
-  [[nodiscard]] std::vector<state::partition_state> partitions() const;
+  [[nodiscard]] std::vector<state::partition_state> partitions();
 
 private:
   struct entry {
     std::int64_t position = 0;
-    std::int64_t behind_ms = -1;
+    flow::behind_clock behind;
     std::weak_ptr<kafka::consumer> consumer;
+    /// How many messages there are beyond the position.
+    [[nodiscard]] std::int64_t beyond(const kafka::watermarks& marks) const;
   };
   metrics::registry& registry_;
   mutable std::mutex lock_;

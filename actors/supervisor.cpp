@@ -125,7 +125,7 @@ void supervisor_state::on_positions(const positions_found& m) {
         consumer->queue_of(p.where, [reader] { caf::anon_send(reader, queue_woke{}); }));
     self->send(reader, queue_ready{std::move(queue)});
     start.push_back({p.where, offset});
-    shared->lag.update(spec.consume.group, p.where, offset, -1, consumer);
+    shared->lag.update(spec.consume.group, p.where, offset, {}, consumer);
   }
   std::vector<topic_partition> taken;
   taken.reserve(start.size());

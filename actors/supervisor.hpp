@@ -39,7 +39,7 @@ struct supervisor_state {
     bool owed = false;             ///< its reader waits for more_wanted
     bool last_out = false;         ///< its last commit waits for an answer
     bool owes_last = false;        ///< its last commit was asked for
-    std::int64_t behind_ms = -1;
+    flow::behind_clock::mark behind;
     bool dirty = false;                     ///< has something to commit
     std::optional<std::int64_t> committing; ///< what the reader's commit under way says
     bool first_commit = false; ///< the next report is of the group's first commit, not of the reader's

@@ -30,7 +30,7 @@ void supervisor_state::on_commit_wanted(commit_wanted& m) {
   // be taken, though another member may have gone on from there.
   if (at == step::leaving) return;
   auto& from = members[m.which];
-  from.behind_ms = m.behind_ms;
+  from.behind = m.behind;
   if (m.commit) {
     from.committing = m.commit->offset;
     kafka::commit_request request{from.where, m.commit->offset, std::move(m.commit->metadata)};
@@ -105,7 +105,7 @@ void supervisor_state::on_commits_ended(const commits_ended& m) {
           {{"actor", actor.name}, {"topic", report.where.topic}, {"partition", report.where.partition}});
       which->dirty = true;
     } else {
-      shared->lag.update(spec.consume.group, report.where, report.offset, which->behind_ms, consumer);
+      shared->lag.update(spec.consume.group, report.where, report.offset, which->behind, consumer);
       if (!crashed.empty()) forget_crashes(report.where, report.offset);
     }
     if (std::exchange(which->first_commit, false)) continue;

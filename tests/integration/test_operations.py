@@ -1,5 +1,6 @@
 """What people see of running engines and do to them: status, lag, top, tap, pool, and the state in Redis behind them."""
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -8,6 +9,7 @@ import signal
 import struct
 import subprocess
 import termios
+import time
 from collections import Counter
 
 import pytest
@@ -185,6 +187,18 @@ def test_lag_goes_on_growing_while_no_engine_runs_and_names_what_blocks(kafka, e
     eventually(lambda: partition()["blocked"] is None, 15, "nobody knows any more what blocks it")
     row = actor(engine, "sized")
     assert row["lag"] == 50 and row["workers"] is None
+
+
+@pytest.mark.limit(120)
+def test_an_event_that_just_came_is_not_as_far_behind_as_the_one_before_it_is_old(kafka, engines, effects, name):
+    topic = kafka.create_topic(name, 1)
+    engine = engines({"sized": pool(topic, name)}).start_and_join()
+    hour_ago = int(time.time() * 1000) - 3_600_000
+    effects.wait_done(kafka.produce(topic, [dataclasses.replace(told(b"old"), timestamp=hour_ago)]))
+    eventually(lambda: engine.metric("troupe_consumer_lag_messages", topic=topic) == 0, 20, "it has caught up")
+    kafka.produce(topic, [told(b"new", sleep_ms=8000)])
+    eventually(lambda: engine.metric("troupe_consumer_lag_messages", topic=topic) == 1, 20, "the new one is seen")
+    assert engine.metric("troupe_consumer_lag_seconds", topic=topic) < 60
 
 
 def engine_id(redis_server, name):
