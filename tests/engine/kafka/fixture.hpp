@@ -81,13 +81,14 @@ struct member : signalled {
   member& operator=(const member&) = delete;
   ~member() { it.reset(); }
 
-  void open(connection to, std::vector<std::string> topics, std::string group,
-            std::size_t prefetch = 1 << 20) {
+  void open(connection to, std::vector<std::string> topics, std::string group, std::size_t prefetch = 1 << 20,
+            std::size_t messages = 1'000'000) {
     consumer_config config;
     config.connection = std::move(to);
     config.topics = std::move(topics);
     config.group = std::move(group);
     config.prefetch_bytes = prefetch;
+    config.prefetch_messages = messages;
     consumer_events events;
     events.assigned = [this](auto list) {
       change([&] {
