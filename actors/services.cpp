@@ -15,6 +15,9 @@ void lag_board::update(const std::string& group, const topic_partition& where, s
   e.position = position;
   e.behind.move(behind);
   e.consumer = consumer;
+  // Whoever looks does so once a second; a quiet topic is caught up with in between.
+  const auto marks = consumer ? consumer->cached_watermarks(where) : std::nullopt;
+  if (marks && e.beyond(*marks) == 0) (void)e.behind.oldest(0, wall_ms());
 }
 
 namespace {
