@@ -11,6 +11,23 @@ constexpr std::size_t most_unacknowledged = 16;
 
 }
 
+void generator_state::follow(config::actor what) {
+  spec = std::get<config::generate_actor>(std::move(what.kind));
+  auto made = std::make_shared<std::vector<outgoing>>();
+  const auto add = [&](std::optional<std::string> key) {
+    auto& event = made->emplace_back();
+    event.topic = spec.topic;
+    event.key = std::move(key);
+    event.value = spec.value;
+  };
+  if (spec.keys)
+    for (unsigned i = 1; i <= *spec.keys; ++i)
+      add("device-" + std::to_string(i));
+  else
+    add(spec.key.empty() ? std::nullopt : std::optional{spec.key});
+  events = std::move(made);
+}
+
 void generator_state::emit() {
   if (unacknowledged >= most_unacknowledged) {
     if (!complained)
@@ -21,23 +38,9 @@ void generator_state::emit() {
     return;
   }
   complained = false;
-  publish_request request{++token, {}, spec.acks, spec.timeout, caf::actor_cast<caf::actor>(self)};
-  const auto add = [&](std::optional<std::string> key) {
-    outgoing event;
-    event.topic = spec.topic;
-    event.key = std::move(key);
-    event.value = spec.value;
-    request.events.push_back(std::move(event));
-  };
-  if (spec.keys) {
-    request.events.reserve(*spec.keys);
-    for (unsigned i = 1; i <= *spec.keys; ++i)
-      add("device-" + std::to_string(i));
-  } else {
-    add(spec.key.empty() ? std::nullopt : std::optional{spec.key});
-  }
   ++unacknowledged;
-  self->send(publisher, std::move(request));
+  self->send(publisher,
+             publish_request{++token, events, spec.acks, spec.timeout, caf::actor_cast<caf::actor>(self)});
 }
 
 void generator_state::arm() {
@@ -49,7 +52,7 @@ void generator_state::arm() {
 caf::behavior generator_state::make_behavior(services* s, config::actor what, caf::actor to) {
   shared = s;
   actor = what.name;
-  spec = std::get<config::generate_actor>(what.kind);
+  follow(std::move(what));
   publisher = std::move(to);
   next_tick = self->clock().now();
   self->send(self, tick{});
@@ -67,7 +70,7 @@ caf::behavior generator_state::make_behavior(services* s, config::actor what, ca
         publisher = m.publisher;
         unacknowledged = 0; // made-up events are not worth a second try
       },
-      [this](const reload_order& m) { spec = std::get<config::generate_actor>(m.next.kind); },
+      [this](const reload_order& m) { follow(m.next); },
       [this](const stop_order&) { self->quit(); },
   };
 }

@@ -15,6 +15,7 @@ struct generator_state {
   explicit generator_state(caf::event_based_actor* ptr) : self{ptr} {}
   caf::behavior make_behavior(services* shared, config::actor what, caf::actor publisher);
 
+  void follow(config::actor what);
   void emit();
   void arm();
 
@@ -22,6 +23,7 @@ struct generator_state {
   services* shared = nullptr;
   std::string actor;
   config::generate_actor spec;
+  std::shared_ptr<const std::vector<outgoing>> events; ///< the same at every tick
   caf::actor publisher;
   steady_time next_tick{};
   std::uint64_t token = 0;

@@ -211,7 +211,7 @@ struct transaction_ended {
 // anybody ⇄ publisher
 struct publish_request {
   std::uint64_t token;
-  std::vector<outgoing> events;
+  std::shared_ptr<const std::vector<outgoing>> events; ///< one at least
   config::acks acks;
   milliseconds timeout;
   caf::actor reply_to;

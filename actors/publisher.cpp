@@ -12,7 +12,7 @@ caf::behavior publisher_state::make_behavior(services* s) {
           self->send(m.reply_to, published{m.token, out.failure()});
           return;
         }
-        shared->produce(**out, m.events,
+        shared->produce(**out, *m.events,
                         [token = m.token, to = m.reply_to](const std::optional<error>& failure) {
                           caf::anon_send(to, published{token, failure});
                         });

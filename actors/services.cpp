@@ -184,32 +184,38 @@ result<std::shared_ptr<kafka::producer>> services::producer(config::acks acks, m
 void services::produce(kafka::producer& to, const outgoing& event, kafka::producer::report done) {
   to.produce(event, [this, since = std::chrono::steady_clock::now(),
                      done = std::move(done)](result<kafka::delivery> r) {
-    if (r) sent.add();
-    send_duration.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count());
+    count_sent(r ? 1 : 0, since);
     done(std::move(r));
   });
 }
 
-void services::produce(kafka::producer& to, const std::vector<outgoing>& events,
+void services::produce(kafka::producer& to, std::span<const outgoing> events,
                        std::function<void(const std::optional<error>&)> done) {
   struct progress {
     std::atomic<std::size_t> left;
     std::mutex lock;
+    std::size_t failed = 0;
     std::optional<error> failure;
-    std::function<void(const std::optional<error>&)> done;
   };
   auto so_far = std::make_shared<progress>();
   so_far->left = events.size();
-  so_far->done = std::move(done);
-  for (const auto& event : events)
-    produce(to, event, [so_far](result<kafka::delivery> r) {
-      if (!r) {
-        const std::lock_guard hold{so_far->lock};
-        // What can never be published decides over what can be tried again.
-        if (!so_far->failure || r.failure().code == errc::too_large) so_far->failure = r.failure();
-      }
-      if (so_far->left.fetch_sub(1) == 1) so_far->done(so_far->failure);
-    });
+  to.produce(events, [this, so_far, all = events.size(), since = std::chrono::steady_clock::now(),
+                      done = std::move(done)](std::size_t, result<kafka::delivery> r) {
+    if (!r) {
+      const std::lock_guard hold{so_far->lock};
+      ++so_far->failed;
+      // What can never be published decides over what can be tried again.
+      if (!so_far->failure || r.failure().code == errc::too_large) so_far->failure = r.failure();
+    }
+    if (so_far->left.fetch_sub(1) > 1) return;
+    count_sent(all - so_far->failed, since);
+    done(so_far->failure);
+  });
+}
+
+void services::count_sent(std::size_t events, std::chrono::steady_clock::time_point since) {
+  sent.add(events);
+  send_duration.observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - since).count());
 }
 
 bool services::flush_producers(milliseconds deadline) {

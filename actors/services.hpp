@@ -25,6 +25,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -136,7 +137,7 @@ struct services {
   void produce(kafka::producer& to, const outgoing& event, kafka::producer::report done);
   /// Several, of which there is one at least: `done` is called once, on the producer's thread, when the last
   /// one is reported; with a failure where any failed.
-  void produce(kafka::producer& to, const std::vector<outgoing>& events,
+  void produce(kafka::producer& to, std::span<const outgoing> events,
                std::function<void(const std::optional<error>&)> done);
   /// Counts a dead letter that a broker acknowledged.
   void count_dead_letter(const std::string& actor, const std::string& error_class, const std::string& topic);
@@ -145,6 +146,8 @@ struct services {
   bool flush_producers(milliseconds deadline);
 
 private:
+  void count_sent(std::size_t events, std::chrono::steady_clock::time_point since);
+
   std::mutex marks_lock_, producers_lock_, instance_lock_;
   mutable std::mutex letters_lock_;
   std::map<std::string, std::uint64_t> letters_;

@@ -77,11 +77,12 @@ void supervisor_state::hold(const flow::write_dead_letter& what) {
 
 void supervisor_state::ask_publish(const flow::publish_events& what) {
   const config::publish by = spec.publish.value_or(config::publish{});
-  publish_request request{what.id, what.events, by.acks, by.timeout, caf::actor_cast<caf::actor>(self)};
-  if (const auto unaddressed = address(request.events))
+  auto events = std::make_shared<std::vector<outgoing>>(what.events);
+  if (const auto unaddressed = address(*events))
     self->send(self, published{what.id, unaddressed});
   else
-    self->send(publisher, std::move(request));
+    self->send(publisher, publish_request{what.id, std::move(events), by.acks, by.timeout,
+                                          caf::actor_cast<caf::actor>(self)});
 }
 
 void supervisor_state::ask_bury(const flow::write_dead_letter& what) {

@@ -12,8 +12,11 @@
 #include <map>
 #include <mutex>
 #include <shared_mutex>
+#include <span>
+#include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace troupe::kafka {
 
@@ -27,11 +30,24 @@ constexpr milliseconds drain_time{1000};
 
 /// One client: replaced as a whole when it fails for good.
 struct client {
-  /// What is under way, so that each report is called once even if librdkafka never says a word.
-  struct waiting {
-    producer::report done;
-    std::uint32_t known = 0; ///< how many partitions knew this client when it was handed over
-    std::list<waiting>::iterator self;
+  /// What was handed over together: each report is called once even if librdkafka never says a word. What
+  /// costs a lock is paid once for all of them.
+  struct batch {
+    struct event {
+      batch* of;
+      bool settled = false;
+    };
+    producer::reports each;
+    std::uint32_t known; ///< how many partitions knew this client when it was handed over
+    std::vector<event> events;
+    std::atomic<std::size_t> open; ///< it is gone with the last one
+    std::list<batch>::iterator self;
+
+    batch(std::size_t size, producer::reports report, std::uint32_t known_by)
+        : each{std::move(report)}, known{known_by}, events(size, event{this}), open{size} {}
+    [[nodiscard]] std::size_t index(const event& one) const {
+      return static_cast<std::size_t>(&one - events.data());
+    }
   };
 
   client_ptr handle;
@@ -39,7 +55,7 @@ struct client {
   std::shared_mutex topics_mutex;
   std::map<std::string, topic_ptr, std::less<>> topics;
   std::mutex mutex;
-  std::list<waiting> under_way;
+  std::list<batch> under_way;
   using partition = std::pair<const rd_kafka_topic_t*, std::int32_t>;
   std::atomic<std::uint32_t> partitions_known{0};
   std::map<partition, std::uint32_t> known_as; ///< the how-manieth; of the producer's thread alone
@@ -56,11 +72,19 @@ struct client {
     return made.get();
   }
 
-  waiting settle(waiting* one) {
+  batch& begin(std::size_t size, producer::reports each) {
     const std::lock_guard lock{mutex};
-    auto ended = std::move(*one);
-    under_way.erase(ended.self);
-    return ended;
+    auto& made = under_way.emplace_front(size, std::move(each), partitions_known);
+    made.self = under_way.begin();
+    return made;
+  }
+
+  void settle(batch::event& one) {
+    auto& of = *one.of;
+    one.settled = true;
+    if (of.open.fetch_sub(1) > 1) return;
+    const std::lock_guard lock{mutex};
+    under_way.erase(of.self);
   }
 
   /// Whether an event that is reported as delivered was written. A broker that calls it a copy is reported as
@@ -80,6 +104,15 @@ struct client {
     return true;
   }
 };
+
+error not_taken(rd_kafka_resp_err_t code, const std::string& topic) {
+  const auto what = "publishing to " + topic;
+  if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+    return {errc::unavailable, what + ": local queue full; try again when some are delivered"};
+  if (code == RD_KAFKA_RESP_ERR__FATAL)
+    return {errc::unavailable, what + ": the producer is being replaced; try again"};
+  return to_error(code, what);
+}
 
 error undelivered(rd_kafka_resp_err_t code, rd_kafka_msg_status_t status, const std::string& topic) {
   auto what = to_error(code, "publishing to " + topic);
@@ -147,8 +180,9 @@ struct producer::impl : std::enable_shared_from_this<producer::impl> {
   void handle(client& from, rd_kafka_event_t* event);
   void replace(const std::shared_ptr<client>& failed, const error& why);
   void drain(client& from, const std::string& why);
-  void call(const report& done, result<delivery> outcome);
-  bool try_alone(const rd_kafka_message_t& refused, const report& done);
+  result<delivery> judge(client& from, const rd_kafka_message_t& reported, std::uint32_t known) const;
+  bool try_alone(client& from, const rd_kafka_message_t& refused, client::batch::event& one);
+  void less_pending();
 };
 
 result<std::shared_ptr<client>> producer::impl::make_client() const {
@@ -204,17 +238,11 @@ void producer::impl::handle(client& from, rd_kafka_event_t* event) {
   switch (rd_kafka_event_type(event)) {
   case RD_KAFKA_EVENT_DR:
     while (const auto* message = rd_kafka_event_message_next(event)) {
-      const auto [done, known, _] = from.settle(static_cast<client::waiting*>(message->_private));
-      if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && try_alone(*message, done)) continue;
-      if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR && !from.is_written(*message, known))
-        call(done, error{errc::timeout, std::string{"publishing to "} + rd_kafka_topic_name(message->rkt) +
-                                            ": the broker takes it for a copy of what it never got; "
-                                            "whether it was written is not known"});
-      else if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-        call(done, delivery{message->partition, message->offset});
-      else
-        call(done,
-             undelivered(message->err, rd_kafka_message_status(message), rd_kafka_topic_name(message->rkt)));
+      auto& one = *static_cast<client::batch::event*>(message->_private);
+      if (message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && try_alone(from, *message, one)) continue;
+      one.of->each(one.of->index(one), judge(from, *message, one.of->known));
+      from.settle(one);
+      less_pending();
     }
     return;
   case RD_KAFKA_EVENT_ERROR: {
@@ -236,9 +264,19 @@ void producer::impl::handle(client& from, rd_kafka_event_t* event) {
   }
 }
 
+result<delivery> producer::impl::judge(client& from, const rd_kafka_message_t& reported,
+                                       std::uint32_t known) const {
+  if (reported.err != RD_KAFKA_RESP_ERR_NO_ERROR)
+    return undelivered(reported.err, rd_kafka_message_status(&reported), rd_kafka_topic_name(reported.rkt));
+  if (from.is_written(reported, known)) return delivery{reported.partition, reported.offset};
+  return error{errc::timeout, std::string{"publishing to "} + rd_kafka_topic_name(reported.rkt) +
+                                  ": the broker takes it for a copy of what it never got; "
+                                  "whether it was written is not known"};
+}
+
 /// The broker refuses a whole batch for its size: which of its events is too large shows when each goes
 /// alone.
-bool producer::impl::try_alone(const rd_kafka_message_t& refused, const report& done) {
+bool producer::impl::try_alone(client& from, const rd_kafka_message_t& refused, client::batch::event& one) {
   if (config.one_per_batch || stop) return false;
   if (!alone) {
     auto with = config;
@@ -247,8 +285,12 @@ bool producer::impl::try_alone(const rd_kafka_message_t& refused, const report& 
     if (!made) return false;
     alone = std::move(*made);
   }
-  alone->produce(copy_of(refused),
-                 [self = shared_from_this(), done](result<delivery> r) { self->call(done, std::move(r)); });
+  alone->produce(copy_of(refused), [self = shared_from_this(), each = one.of->each,
+                                    which = one.of->index(one)](result<delivery> r) {
+    each(which, std::move(r));
+    self->less_pending();
+  });
+  from.settle(one);
   return true;
 }
 
@@ -280,17 +322,21 @@ void producer::impl::drain(client& from, const std::string& why) {
     const event_ptr event{rd_kafka_queue_poll(from.events.get(), 50)};
     if (event) handle(from, event.get());
   }
-  std::list<client::waiting> left;
+  std::list<client::batch> left;
   {
     const std::lock_guard lock{from.mutex};
     left.swap(from.under_way);
   }
-  for (const auto& one : left)
-    call(one.done, outcome_unknown(why));
+  for (const auto& batch : left)
+    for (const auto& one : batch.events)
+      if (!one.settled) {
+        batch.each(batch.index(one), outcome_unknown(why));
+        less_pending();
+      }
 }
 
-void producer::impl::call(const report& done, result<delivery> outcome) {
-  if (done) done(std::move(outcome));
+/// One event has its report.
+void producer::impl::less_pending() {
   if (--pending > 0) return;
   const std::lock_guard lock{mutex};
   changed.notify_all();
@@ -320,38 +366,51 @@ result<std::shared_ptr<producer>> producer::open(producer_config config) {
 }
 
 void producer::produce(const outgoing& event, report done) {
-  rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
-  ++impl_->pending;
+  produce(std::span{&event, 1}, [done = std::move(done)](std::size_t, result<delivery> r) {
+    if (done) done(std::move(r));
+  });
+}
+
+void producer::produce(std::span<const outgoing> events, reports each) {
+  if (events.empty()) return;
+  struct refusal {
+    std::size_t which;
+    rd_kafka_resp_err_t code;
+  };
+  std::vector<refusal> refused;
+  reports told;
+  impl_->pending += events.size();
   {
     const std::shared_lock lock{impl_->swap};
     auto& to = *impl_->current;
-    auto* topic = to.topic(event.topic);
-    if (!topic) code = rd_kafka_last_error();
-
-    if (topic) {
-      client::waiting* waiting = nullptr;
-      {
-        const std::lock_guard guard{to.mutex};
-        to.under_way.push_front({std::move(done), to.partitions_known, {}});
-        waiting = &to.under_way.front();
-        waiting->self = to.under_way.begin();
+    auto& batch = to.begin(events.size(), std::move(each)); // gone with the last event
+    const std::string* name = nullptr;
+    rd_kafka_topic_t* topic = nullptr;
+    auto no_topic = RD_KAFKA_RESP_ERR_NO_ERROR;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+      const auto& event = events[i];
+      auto& waiting = batch.events[i];
+      if (!name || *name != event.topic) {
+        name = &event.topic;
+        topic = to.topic(event.topic);
+        if (!topic) no_topic = rd_kafka_last_error();
       }
-
-      const auto failed = hand_over(to.handle.get(), topic, event, waiting);
-      if (!failed) return;
-      code = rd_kafka_error_code(failed.get());
-      done = to.settle(waiting).done;
+      auto code = no_topic;
+      if (topic) {
+        const auto failed = hand_over(to.handle.get(), topic, event, &waiting);
+        if (!failed) continue;
+        code = rd_kafka_error_code(failed.get());
+      }
+      if (refused.empty()) told = batch.each;
+      refused.push_back({i, code});
+      to.settle(waiting);
     }
   }
-
-  auto what = to_error(code, "publishing to " + event.topic);
-  if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-    what = {errc::unavailable,
-            "publishing to " + event.topic + ": local queue full; try again when some are delivered"};
-  else if (code == RD_KAFKA_RESP_ERR__FATAL)
-    what = {errc::unavailable,
-            "publishing to " + event.topic + ": the producer is being replaced; try again"};
-  impl_->call(done, std::move(what));
+  // Without the lock: who is told may produce again.
+  for (const auto& one : refused) {
+    told(one.which, not_taken(one.code, events[one.which].topic));
+    impl_->less_pending();
+  }
 }
 
 bool producer::flush(milliseconds deadline) {

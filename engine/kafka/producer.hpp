@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 
 namespace troupe::kafka {
@@ -33,15 +34,19 @@ struct producer_config {
 class producer {
 public:
   using report = std::function<void(result<delivery>)>;
+  using reports = std::function<void(std::size_t which, result<delivery>)>;
 
   static result<std::shared_ptr<producer>> open(producer_config config);
   /// Undelivered events are reported as errc::timeout; use flush first.
   ~producer();
 
-  /// `done` is called once, on the producer's thread; it must not block. Errors: too_large (for good),
-  /// timeout (unknown), unavailable (a full local queue among them: try again), refused (authorisation,
-  /// topic missing).
+  /// `done` is called once, on the producer's thread, or on this one where the event is not even taken; it
+  /// must not block. Errors: too_large (for good), timeout (unknown), unavailable (a full local queue among
+  /// them: try again), refused (authorisation, topic missing).
   void produce(const outgoing& event, report done);
+  /// Several, for the cost of their bytes: `each` is called once for each of them, in any order, and from
+  /// both threads at a time where some are not taken.
+  void produce(std::span<const outgoing> events, reports each);
 
   /// Waits until everything is reported, at most this long. True if nothing is left.
   bool flush(milliseconds deadline);

@@ -31,7 +31,7 @@ struct Generator : Stage {
   }
   std::vector<std::optional<std::string>> keys_of(const publish_request& r) {
     std::vector<std::optional<std::string>> all;
-    for (const auto& e : r.events)
+    for (const auto& e : *r.events)
       all.push_back(e.key);
     return all;
   }
@@ -45,7 +45,7 @@ TEST_F(Generator, MakesOneEventPerKeyAtATick) {
   EXPECT_EQ(keys_of(requests[0]), (key_list{"device-1", "device-2", "device-3"}));
   EXPECT_EQ(requests[0].acks, config::acks::one);
   EXPECT_EQ(requests[0].timeout, milliseconds{7000});
-  for (const auto& e : requests[0].events) {
+  for (const auto& e : *requests[0].events) {
     EXPECT_EQ(e.topic, "telemetry-events");
     EXPECT_EQ(e.value, R"({"status":"healthy"})");
   }
@@ -127,7 +127,7 @@ TEST_F(Generator, ReloadedItMakesTheNewEvents) {
   pass(500ms);
   ASSERT_EQ(requests.size(), 2U);
   EXPECT_EQ(keys_of(requests[1]), (key_list{"device-1", "device-2"}));
-  EXPECT_EQ(requests[1].events[0].value, "{}");
+  EXPECT_EQ(requests[1].events->at(0).value, "{}");
 }
 
 TEST_F(Generator, EndsWhenToldTo) {

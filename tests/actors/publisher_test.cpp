@@ -36,7 +36,8 @@ struct Publisher : LiveStage {
     return all;
   }
   publish_request request(std::uint64_t token, std::vector<outgoing> events) {
-    return {token, std::move(events), config::acks::all, milliseconds{10'000}, as_actor()};
+    return {token, std::make_shared<std::vector<outgoing>>(std::move(events)), config::acks::all,
+            milliseconds{10'000}, as_actor()};
   }
 
   kafka::rigged_broker broker;

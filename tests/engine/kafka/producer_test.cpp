@@ -2,7 +2,10 @@
 
 #include "engine/kafka/admin.hpp"
 
+#include <functional>
 #include <limits>
+#include <map>
+#include <span>
 
 namespace troupe::kafka {
 namespace {
@@ -32,6 +35,24 @@ struct outcomes : signalled {
   }
   bool come(std::size_t count) {
     return wait([&] { return all.size() >= count; });
+  }
+};
+
+/// Of what was produced together, by its place.
+struct shared_outcomes : signalled {
+  std::multimap<std::size_t, result<delivery>> all;
+  producer::reports reports() {
+    return
+        [this](std::size_t which, auto outcome) { change([&] { all.emplace(which, std::move(outcome)); }); };
+  }
+  bool come(std::size_t count) {
+    return wait([&] { return all.size() >= count; });
+  }
+  std::vector<std::size_t> places(const std::function<bool(const result<delivery>&)>& that) const {
+    std::vector<std::size_t> found;
+    for (const auto& [which, outcome] : all)
+      if (that(outcome)) found.push_back(which);
+    return found;
   }
 };
 
@@ -97,6 +118,68 @@ TEST_F(Publishing, answers_once_for_each_event) {
   EXPECT_EQ(told.all.size(), 2000U);
   for (const auto& one : told.all)
     EXPECT_TRUE(one);
+}
+
+TEST_F(Publishing, answers_for_each_of_several_events) {
+  broker.create("orders", 4);
+  broker.create("clicks", 1);
+  auto sender = open({.connection = to, .trouble = {}, .log = {}});
+  std::vector<outgoing> events;
+  for (int i = 0; i < 300; ++i) {
+    events.push_back(keyed(std::to_string(i)));
+    if (i % 2 == 1) events.back().topic = "clicks";
+  }
+  events[7].partition = 99; // there is none like it
+  shared_outcomes told;
+  sender->produce(events, told.reports());
+  ASSERT_TRUE(told.come(events.size()));
+  EXPECT_TRUE(sender->flush(seconds{20}));
+  EXPECT_EQ(sender->pending(), 0U);
+  EXPECT_EQ(told.places([](const auto& r) { return !r; }), (std::vector<std::size_t>{7}));
+  ASSERT_EQ(told.all.size(), events.size());
+  std::int64_t clicks = 0;
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    ASSERT_EQ(told.all.count(i), 1U) << i;
+    const auto& outcome = told.all.find(i)->second;
+    if (!outcome) continue;
+    EXPECT_EQ(outcome->partition, i % 2 == 1 ? 0 : murmur2_partition(*events[i].key, 4)) << i;
+    if (i % 2 == 1) {
+      EXPECT_EQ(outcome->offset, clicks++) << "in their order";
+    }
+  }
+  shared_outcomes nothing;
+  sender->produce(std::span<const outgoing>{}, nothing.reports());
+  EXPECT_EQ(sender->pending(), 0U);
+}
+
+TEST_F(Publishing, answers_once_for_each_of_several_that_end_in_different_ways) {
+  connection nowhere;
+  nowhere.brokers = "127.0.0.1:1";
+  nowhere.producer["queue.buffering.max.messages"] = "5";
+  shared_outcomes told;
+  auto sender = open({.connection = nowhere, .trouble = {}, .log = {}});
+  sender->produce(std::vector(8, keyed("k")), told.reports());
+  const auto full = [](const auto& r) {
+    return !r && r.failure().detail.find("queue full") != std::string::npos;
+  };
+  EXPECT_EQ(told.places(full), (std::vector<std::size_t>{5, 6, 7})) << "at once";
+  EXPECT_EQ(sender->pending(), 5U);
+  sender.reset();
+  EXPECT_EQ(told.places([](const auto& r) { return !r && r.failure().code == errc::timeout; }),
+            (std::vector<std::size_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(told.all.size(), 8U);
+}
+
+TEST_F(Publishing, tries_alone_what_is_refused_for_its_neighbours_size) {
+  broker.create("orders", 1);
+  auto sender = open({.connection = to, .trouble = {}, .log = {}});
+  broker.spoil(produce_request, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+  shared_outcomes told;
+  sender->produce(std::vector(20, keyed("k")), told.reports());
+  ASSERT_TRUE(told.come(20));
+  EXPECT_TRUE(sender->flush(seconds{20}));
+  EXPECT_EQ(told.places([](const auto& r) { return bool{r}; }).size(), 20U);
+  EXPECT_EQ(told.all.size(), 20U);
 }
 
 TEST_F(Publishing, says_of_an_event_that_it_is_too_large) {
