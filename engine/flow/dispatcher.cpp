@@ -95,6 +95,7 @@ void dispatcher::drop_partition(partition_index which, steady_time now) {
   p = {};
   std::erase(waiting_, which);
   std::erase_if(ready_, [&](task_id id) { return !find(id); });
+  std::erase_if(first_, [&](task_id id) { return !find(id); });
   std::erase_if(held_, [&](task_id id) { return !find(id); });
   fill_mailbox(); // the places that came free: no one else would fill them if nothing is ready now
 }
@@ -111,6 +112,7 @@ void dispatcher::offer(partition_index which, std::vector<admitted> events, stea
   for (auto& e : events) {
     const auto index = new_task();
     auto& t = tasks_[index];
+    p.open.push_back(id_of(index));
     t.partition = which;
     t.slot = e.slot;
     t.event = std::move(e.event);
@@ -135,12 +137,17 @@ bool dispatcher::wants_more(partition_index which) const {
   return which < partitions_.size() && partitions_[which].live && partitions_[which].runnable.empty();
 }
 
-void dispatcher::make_runnable(task_id id, task& t, steady_time now) {
+void dispatcher::make_runnable(task_id id, task& t, steady_time now, bool first) {
   if (t.crashed.crashes >= rules_.most_crashes) {
     condemn(id, t);
     return;
   }
   t.since = now;
+  if (first) {
+    t.at = stage::ready;
+    first_.push_back(id);
+    return;
+  }
   t.at = stage::runnable;
   auto& p = partitions_[t.partition];
   if (p.runnable.empty()) waiting_.push_back(t.partition);
@@ -174,13 +181,19 @@ void dispatcher::fill_mailbox() {
   }
 }
 
+/// Those at the head of their partition overtake the others, but with every second call at most: a key of
+/// which there is more than can be done must not take all of a small pool.
+const std::deque<task_id>& dispatcher::line() const {
+  return first_.empty() || (overtaken_ && !ready_.empty()) ? ready_ : first_;
+}
+
 bool dispatcher::next_is_suspect() const {
-  return starts_calls() && !ready_.empty() && !must_wait() && find(ready_.front())->crashed.crashes > 0;
+  return starts_calls() && anybody_ready() && !must_wait() && find(line().front())->crashed.crashes > 0;
 }
 
 // What hangs is not waited for: it may never end.
 bool dispatcher::must_wait() const {
-  return alone_ || (running_ > overdue_ && find(ready_.front())->crashed.crashes > 0);
+  return alone_ || (running_ > overdue_ && find(line().front())->crashed.crashes > 0);
 }
 
 void dispatcher::call_over(task_id id, task& t) {
@@ -190,15 +203,17 @@ void dispatcher::call_over(task_id id, task& t) {
 }
 
 std::optional<call_handler> dispatcher::next(steady_time now) {
-  if (!starts_calls() || ready_.empty() || must_wait()) return std::nullopt;
+  if (!starts_calls() || !anybody_ready() || must_wait()) return std::nullopt;
   const bool probing = !breaker_.closed();
   if (probing) {
     const auto due = breaker_.probe_due();
     if (!due || *due > now) return std::nullopt;
     breaker_.probe_started();
   }
-  const auto id = ready_.front();
-  ready_.pop_front();
+  overtaken_ = &line() == &first_;
+  auto& from = overtaken_ ? first_ : ready_;
+  const auto id = from.front();
+  from.pop_front();
   auto& t = *find(id);
   if (probing) probe_ = id;
   if (t.in_mailbox) {
@@ -351,15 +366,18 @@ void dispatcher::finish(task_id id, task& t, steady_time now, std::vector<action
   out.push_back(event_done{t.partition, t.slot, std::move(t.event)});
   const auto home = t.home;
   const auto successor = t.behind;
-  auto& lanes = partitions_[t.partition].lanes;
+  auto& p = partitions_[t.partition];
   forget(id, t);
+  while (!p.open.empty() && !find(p.open.front()))
+    p.open.pop_front();
   if (home == lane_table::none) return;
   if (successor == no_task) {
-    lanes.remove(home);
+    p.lanes.remove(home);
     return;
   }
-  lanes[home].first = successor;
-  make_runnable(id_of(successor), tasks_[successor], now);
+  p.lanes[home].first = successor;
+  const auto next = id_of(successor);
+  make_runnable(next, tasks_[successor], now, p.open.front() == next);
   fill_mailbox();
 }
 
@@ -447,7 +465,7 @@ std::optional<steady_time> dispatcher::next_due() const {
   const auto consider = [&](steady_time t) { due = due ? std::min(*due, t) : t; };
   if (!due_.empty()) consider(due_.top().at);
   if (!draining_ && !held_.empty()) consider(brake_.pulled() ? next_burial_ : steady_time{});
-  if (starts_calls() && !ready_.empty() && !must_wait())
+  if (starts_calls() && anybody_ready() && !must_wait())
     if (const auto probe = breaker_.probe_due()) consider(*probe);
   return due;
 }

@@ -196,6 +196,7 @@ private:
     bool live = false;
     lane_table lanes;
     std::deque<task_id> runnable; ///< without a place in the mailbox yet
+    std::deque<task_id> open;     ///< in offset order; the first one has not ended
     std::size_t tasks = 0;
   };
   struct due_entry {
@@ -212,7 +213,9 @@ private:
   [[nodiscard]] lane_table::index lane_of(partition_state& p, const record& event) const;
   [[nodiscard]] bool starts_calls() const { return !draining_ && !paused_; }
   [[nodiscard]] static waiting_event describe(const task& t);
-  void make_runnable(task_id id, task& t, steady_time now);
+  [[nodiscard]] bool anybody_ready() const { return !first_.empty() || !ready_.empty(); }
+  [[nodiscard]] const std::deque<task_id>& line() const;
+  void make_runnable(task_id id, task& t, steady_time now, bool first = false);
   void condemn(task_id id, task& t);
   [[nodiscard]] bool must_wait() const;
   void call_over(task_id id, task& t);
@@ -240,7 +243,11 @@ private:
   std::vector<task> tasks_;
   std::vector<std::uint32_t> free_;
   std::vector<partition_state> partitions_;
-  std::deque<task_id> ready_;           ///< the mailbox, and retries that came due
+  std::deque<task_id> ready_; ///< the mailbox, and retries that came due
+  /// At most one of each partition: the oldest event that has not ended, once the one before it of its key
+  /// has. All commits wait for it, and the window does once it is full.
+  std::deque<task_id> first_;
+  bool overtaken_ = false;              ///< the last call was one of those: now it is the others' turn
   std::deque<partition_index> waiting_; ///< partitions with runnable events beyond the mailbox, in turn
   std::priority_queue<due_entry, std::vector<due_entry>, std::greater<>> due_;
   std::deque<task_id> held_; ///< dead letters that the flood brake holds back
