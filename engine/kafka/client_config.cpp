@@ -1,10 +1,14 @@
 #include "engine/kafka/client_config.hpp"
 
+#include "engine/core/thread_cache.hpp"
+
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <sstream>
+#include <string_view>
 
 namespace troupe::kafka {
 
@@ -34,6 +38,19 @@ std::map<std::string, property_scope> read_table() {
   return table;
 }
 
+/// Events come and go on the threads of brokers that have an id, "host:port/1". The main thread and those for
+/// the bootstrap addresses and the coordinator are as many again, or more.
+rd_kafka_resp_err_t thread_started(rd_kafka_t*, rd_kafka_thread_type_t type, const char* name, void*) {
+  const std::string_view broker = type == RD_KAFKA_THREAD_BROKER ? name : "";
+  const auto id = broker.substr(std::min(broker.rfind('/'), broker.size()));
+  if (id.size() < 2 || id.find_first_not_of("0123456789", 1) != std::string_view::npos) drop_thread_cache();
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+rd_kafka_resp_err_t client_made(rd_kafka_t* client, const rd_kafka_conf_t*, void*, char*, std::size_t) {
+  return rd_kafka_interceptor_add_on_thread_start(client, "troupe", thread_started, nullptr);
+}
+
 } // namespace
 
 std::optional<property_scope> scope_of(const std::string& name) {
@@ -57,6 +74,7 @@ result<conf_ptr> make_conf(const connection& to, role as, const properties& ours
   conf_ptr conf{rd_kafka_conf_new()};
   // Logs are events of a queue, or nothing: never librdkafka's own writing to standard error.
   rd_kafka_conf_set_log_cb(conf.get(), nullptr);
+  rd_kafka_conf_interceptor_add_on_new(conf.get(), "troupe", client_made, nullptr);
   // librdkafka's 10 s would be most of the time that work stands still after a broker's return.
   if (auto done = set_property(conf.get(), "reconnect.backoff.max.ms", "2000"); !done) return done.failure();
 

@@ -1,4 +1,5 @@
 // The session's own thread: it keeps the main queue polled, and answers the group.
+#include "engine/core/thread_cache.hpp"
 #include "engine/kafka/consumer_session.hpp"
 #include "engine/kafka/errors.hpp"
 
@@ -17,6 +18,7 @@ constexpr milliseconds ask_timeout{1000};
 } // namespace
 
 void consumer_session::run() {
+  drop_thread_cache(); // of events it has only news
   for (;;) {
     run_commands();
     {
