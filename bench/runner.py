@@ -103,6 +103,7 @@ def run_job(bench, job, raw, about):
             failures += "failed" in found
             print(f"  {number}: {name:<24} {told(job, found)}", flush=True)
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
+    bench.broker.clear()
     return failures
 
 

@@ -65,9 +65,11 @@ class Broker:
         self.address = address
         self.admin = AdminClient({"bootstrap.servers": address, **self.QUIET})
         self.readers = {}
+        self.created = set()
 
     def create(self, topic, partitions, **config):
         self.admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(60)
+        self.created.add(topic)
         deadline = time.monotonic() + 60
         while True:
             found = self.admin.list_topics(topic, timeout=30).topics[topic].partitions
@@ -82,6 +84,12 @@ class Broker:
 
     def delete(self, topic):
         self.admin.delete_topics([topic])[topic].result(60)
+        self.created.discard(topic)
+
+    def clear(self):
+        """So that the next job finds a broker like the first one did: clients keep what they learn of all topics."""
+        for topic in sorted(self.created):
+            self.delete(topic)
 
     def written(self, topic, partitions):
         """How many events there ever were."""

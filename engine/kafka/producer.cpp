@@ -83,8 +83,9 @@ struct client {
     auto& of = *one.of;
     one.settled = true;
     if (of.open.fetch_sub(1) > 1) return;
+    std::list<batch> over; // its report goes without the lock: who knows what it holds
     const std::lock_guard lock{mutex};
-    under_way.erase(of.self);
+    over.splice(over.begin(), under_way, of.self);
   }
 
   /// Whether an event that is reported as delivered was written. A broker that calls it a copy is reported as
