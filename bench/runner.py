@@ -83,6 +83,13 @@ def wanted(options, names):
 
 def run_job(bench, job, raw, about):
     """How many runs failed."""
+    try:
+        return run_rounds(bench, job, raw, about)
+    finally:
+        bench.broker.clear()
+
+
+def run_rounds(bench, job, raw, about):
     began, failures = time.monotonic(), 0
     rounds = min(bench.options.rounds, job.ROUNDS or bench.options.rounds)
     print(f"\n{job.LETTER}. {job.TITLE}", flush=True)
@@ -103,7 +110,6 @@ def run_job(bench, job, raw, about):
             failures += "failed" in found
             print(f"  {number}: {name:<24} {told(job, found)}", flush=True)
     print(f"  {time.monotonic() - began:.0f} s", flush=True)
-    bench.broker.clear()
     return failures
 
 

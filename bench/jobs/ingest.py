@@ -39,7 +39,7 @@ def prepare(bench):
 
 
 def open_topic(bench):
-    if TOPIC not in bench.broker.admin.list_topics(timeout=30).topics:
+    if TOPIC not in bench.broker.created:
         bench.broker.create(TOPIC, PARTITIONS, **{"segment.bytes": str(64 * 2**20), "retention.bytes": str(64 * 2**20)})
 
 

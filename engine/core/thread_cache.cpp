@@ -8,8 +8,7 @@ extern "C" [[gnu::weak]] int mallctl(const char* name, void* old, std::size_t* o
 
 namespace troupe {
 
-void drop_thread_cache() {
-  bool wanted = false;
+void keep_thread_cache(bool wanted) {
   if (mallctl) mallctl("thread.tcache.enabled", nullptr, nullptr, &wanted, sizeof wanted);
 }
 

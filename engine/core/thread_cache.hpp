@@ -2,8 +2,9 @@
 
 namespace troupe {
 
-/// For a thread that allocates little: jemalloc keeps nothing for it from here on, which by and by are tens
-/// of kilobytes, times the number of such threads. Does nothing with another allocator.
-void drop_thread_cache();
+/// Whether jemalloc keeps freed memory for this thread, to give it back without a lock; each thread begins
+/// so. It comes to tens of kilobytes by and by, which threads that allocate little need not have. Does
+/// nothing with another allocator.
+void keep_thread_cache(bool wanted);
 
 } // namespace troupe

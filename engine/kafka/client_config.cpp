@@ -2,8 +2,8 @@
 
 #include "engine/core/thread_cache.hpp"
 
-#include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -38,17 +38,25 @@ std::map<std::string, property_scope> read_table() {
   return table;
 }
 
-/// Events come and go on the threads of brokers that have an id, "host:port/1". The main thread and those for
-/// the bootstrap addresses and the coordinator are as many again, or more.
-rd_kafka_resp_err_t thread_started(rd_kafka_t*, rd_kafka_thread_type_t type, const char* name, void*) {
-  const std::string_view broker = type == RD_KAFKA_THREAD_BROKER ? name : "";
-  const auto id = broker.substr(std::min(broker.rfind('/'), broker.size()));
-  if (id.size() < 2 || id.find_first_not_of("0123456789", 1) != std::string_view::npos) drop_thread_cache();
+// Events come and go on the threads of brokers that have an id. As many again, or more, are for the client,
+// for bootstrap addresses and coordinators; but the thread of a bootstrap address becomes the broker's own
+// where that is advertised by the same name.
+
+rd_kafka_resp_err_t thread_started(rd_kafka_t*, rd_kafka_thread_type_t, const char*, void*) {
+  keep_thread_cache(false);
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+/// Once it is up, it is said on the broker's own thread. A coordinator, which may have the id, has no port.
+rd_kafka_resp_err_t broker_changed(rd_kafka_t*, std::int32_t id, const char*, const char*, int port,
+                                   const char* state, void*) {
+  if (id >= 0 && port > 0 && std::string_view{state} == "UP") keep_thread_cache(true);
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 rd_kafka_resp_err_t client_made(rd_kafka_t* client, const rd_kafka_conf_t*, void*, char*, std::size_t) {
-  return rd_kafka_interceptor_add_on_thread_start(client, "troupe", thread_started, nullptr);
+  rd_kafka_interceptor_add_on_thread_start(client, "troupe", thread_started, nullptr);
+  return rd_kafka_interceptor_add_on_broker_state_change(client, "troupe", broker_changed, nullptr);
 }
 
 } // namespace

@@ -18,7 +18,7 @@ constexpr milliseconds ask_timeout{1000};
 } // namespace
 
 void consumer_session::run() {
-  drop_thread_cache(); // of events it has only news
+  keep_thread_cache(false); // of events it has only news
   for (;;) {
     run_commands();
     {

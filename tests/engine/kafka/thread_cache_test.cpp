@@ -1,38 +1,58 @@
 #include "tests/engine/kafka/fixture.hpp"
 
-#include <pthread.h>
+#include <unistd.h>
 
-#include <set>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
 
 namespace {
 
 std::mutex lock;
-std::set<std::string> without_cache; // the threads that gave theirs up
+std::map<pid_t, bool> caches; // of the threads that were told; the others have theirs
 
 } // namespace
 
 /// In jemalloc's place.
 extern "C" int mallctl(const char* name, void* old, std::size_t* old_size, void* with, std::size_t size) {
   EXPECT_STREQ(name, "thread.tcache.enabled");
-  EXPECT_TRUE(!old && !old_size && size == sizeof(bool) && !*static_cast<bool*>(with));
-  std::array<char, 16> thread{};
-  pthread_getname_np(pthread_self(), thread.data(), thread.size());
+  EXPECT_TRUE(!old && !old_size && size == sizeof(bool));
   const std::lock_guard hold{lock};
-  without_cache.insert(thread.data());
+  caches[gettid()] = *static_cast<bool*>(with);
   return 0;
 }
 
 namespace troupe::kafka {
 namespace {
 
-TEST(ThreadCache, stays_with_the_threads_that_events_pass_through) {
-  rigged_broker broker;
+/// The threads that live, by name: which have a cache.
+std::multimap<std::string, bool> threads() {
+  std::multimap<std::string, bool> all;
+  const std::lock_guard hold{lock};
+  for (const auto& task : std::filesystem::directory_iterator{"/proc/self/task"}) {
+    std::string name;
+    std::getline(std::ifstream{task.path() / "comm"}, name);
+    const auto told = caches.find(std::stoi(task.path().filename()));
+    all.emplace(name, told == caches.end() || told->second);
+  }
+  return all;
+}
+
+struct ThreadCache : testing::TestWithParam<bool> {};
+
+TEST_P(ThreadCache, stays_with_the_threads_that_events_pass_through) {
+  rigged_broker broker; // made without us: its threads are told nothing
   broker.create("orders", 1);
-  member one{broker.at(), "orders"};
+  auto to = broker.at();
+  // By its advertised name a bootstrap address is the broker itself, by another one it is somebody else.
+  if (GetParam()) to.brokers.replace(0, to.brokers.find(':'), "localhost");
+  const auto host = threads();
+  member one{to, "orders"};
   ASSERT_TRUE(one.joined());
   auto queue = one.it->queue_of({"orders", 0}, one.waker());
   one.it->assign(one.from(0));
-  auto sender = producer::open({.connection = broker.at(), .trouble = {}, .log = {}});
+  auto sender = producer::open({.connection = to, .trouble = {}, .log = {}});
   ASSERT_TRUE(sender);
   outgoing event;
   event.topic = "orders";
@@ -40,11 +60,19 @@ TEST(ThreadCache, stays_with_the_threads_that_events_pass_through) {
   (*sender)->produce(event, {});
   ASSERT_EQ(one.read(queue, 1).size(), 1U);
 
-  const std::lock_guard hold{lock};
-  EXPECT_EQ(without_cache.count("rdk:main"), 1U);
-  EXPECT_EQ(without_cache.count("rdk:broker-1"), 1U) << "for the bootstrap address, or the coordinator";
-  EXPECT_EQ(without_cache.count("rdk:broker1"), 0U);
+  const auto now = threads();
+  const auto count = [](const auto& among, const char* name, bool cache) {
+    const auto [begin, end] = among.equal_range(name);
+    return std::count_if(begin, end, [&](const auto& thread) { return thread.second == cache; });
+  };
+  EXPECT_EQ(count(now, "rdk:broker1", true), 2) << "of the consumer and of the producer";
+  EXPECT_EQ(count(now, "rdk:broker1", false), 0);
+  EXPECT_EQ(count(now, "rdk:main", false), 2);
+  EXPECT_GE(count(now, "rdk:broker-1", false), 1) << "for the coordinator";
+  EXPECT_EQ(count(now, "rdk:broker-1", true), count(host, "rdk:broker-1", true));
 }
+
+INSTANTIATE_TEST_SUITE_P(Bootstrap, ThreadCache, testing::Bool());
 
 } // namespace
 } // namespace troupe::kafka
