@@ -64,7 +64,8 @@ struct client {
   rd_kafka_topic_t* topic(const std::string& name) {
     {
       const std::shared_lock lock{topics_mutex};
-      if (const auto found = topics.find(name); found != topics.end()) return found->second.get();
+      const auto found = topics.find(name);
+      if (found != topics.end() && found->second) return found->second.get();
     }
     const std::lock_guard lock{topics_mutex};
     auto& made = topics[name];

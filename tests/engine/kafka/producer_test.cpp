@@ -253,6 +253,20 @@ TEST_F(Publishing, refuses_what_the_broker_refuses) {
   EXPECT_EQ(told.all[0].failure().code, errc::refused);
 }
 
+TEST_F(Publishing, says_each_time_what_is_wrong_with_a_topics_name) {
+  auto sender = open({.connection = to, .trouble = {}, .log = {}});
+  auto event = keyed("k");
+  event.topic = std::string(600, 't');
+  outcomes told;
+  for (int i = 0; i < 2; ++i) // librdkafka keeps its last error for each thread
+    std::thread{[&] { sender->produce(event, told.report()); }}.join();
+  ASSERT_EQ(told.all.size(), 2U);
+  ASSERT_FALSE(told.all[0]);
+  ASSERT_FALSE(told.all[1]);
+  EXPECT_EQ(told.all[1].failure().code, told.all[0].failure().code);
+  EXPECT_EQ(told.all[1].failure().detail, told.all[0].failure().detail);
+}
+
 TEST_F(Publishing, does_not_take_for_written_what_the_broker_calls_a_copy_of_what_it_never_got) {
   broker.create("orders", 1);
   auto sender = open({.connection = to, .trouble = {}, .log = {}});
