@@ -135,8 +135,8 @@ struct services {
   result<std::shared_ptr<kafka::producer>> producer(config::acks acks, milliseconds timeout);
   /// Produces, and counts it.
   void produce(kafka::producer& to, const outgoing& event, kafka::producer::report done);
-  /// Several, of which there is one at least: `done` is called once, on the producer's thread, when the last
-  /// one is reported; with a failure where any failed.
+  /// Several, of which there is one at least: `done` is called once, when the last one is reported, on the
+  /// producer's thread or on this one; with a failure where any failed.
   void produce(kafka::producer& to, std::span<const outgoing> events,
                std::function<void(const std::optional<error>&)> done);
   /// Counts a dead letter that a broker acknowledged.

@@ -10,7 +10,8 @@ LETTER, TITLE = "C", "Producing, acknowledged by all replicas"
 COLUMNS = (("rate", "events/s", 0), ("cpu", "CPU-s per M", 2), ("memory", "peak MiB", 0))
 BASELINES, RATIOS, ROUNDS = {"": "librdkafka"}, ("rate", "cpu"), None
 NOTE = ("200 bytes, 2,000 keys, 8 partitions, no compression. The engine's events are made by a `generate` actor and "
-        "sent by the publisher; the bare producer has the same settings. What is counted are events that the broker has, over some seconds once it runs.")
+        "sent by the publisher; the bare producer has the same settings. What is counted are events that the broker has, over some seconds once it runs. "
+        "Some runs before are not counted: they warm the broker up.")
 PARTITIONS, KEYS, VALUE, WARM_UPS = 8, 2000, "x" * 200, 6
 
 

@@ -470,22 +470,6 @@ std::optional<steady_time> dispatcher::next_due() const {
   return due;
 }
 
-std::vector<write_dead_letter> dispatcher::unburied() const {
-  std::vector<write_dead_letter> all;
-  for (std::uint32_t i = 0; i < tasks_.size(); ++i)
-    if (const auto& t = tasks_[i]; t.live && t.at == stage::burying)
-      all.push_back({id_of(i), t.event, t.why, t.partition});
-  return all;
-}
-
-std::vector<publish_events> dispatcher::unpublished() const {
-  std::vector<publish_events> all;
-  for (std::uint32_t i = 0; i < tasks_.size(); ++i)
-    if (const auto& t = tasks_[i]; t.live && t.at == stage::publishing && !t.publish_due)
-      all.push_back(to_publish(id_of(i), t));
-  return all;
-}
-
 void dispatcher::change(const dispatch_rules& rules) {
   const auto order = rules_.order_by;
   rules_ = rules;
